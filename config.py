@@ -1,0 +1,256 @@
+"""The settings: read from the environment once, refused by name when wrong. A leaf."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Final, Literal, NoReturn, cast, get_args
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+PREFIX: Final = "TRACKER_"
+DEFAULT_DATABASE_URL: Final = f"sqlite:///{Path(__file__).parent / 'instance' / 'tracker.db'}"
+SHORTEST_SECRET_KEY: Final = 16
+# Clocks are moved between two and three; a slot there would be passed twice or never.
+CLOCK_CHANGE: Final = (dt.time(2), dt.time(3))
+
+Locale = Literal["nb", "nn", "en"]
+StartTls = Literal["required", "optional", "off"]
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; the text is one line that names it."""
+
+    def __init__(self, name: str, message: str) -> None:
+        """Take the environment variable's name and what is wrong with its value."""
+        super().__init__(f"{name}: {message}")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    """The mail server. `tls` is `implicit` (smtps) or how STARTTLS is used."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: Literal["implicit"] | StartTls = "required"
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether the server is this machine."""
+        return is_loopback(self.host)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation decides; the README describes each setting."""
+
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    smtp: SmtpSettings | None = None
+    mail_from: str = "tracker@localhost"
+    reply_to: str | None = None
+    base_url: str = "http://127.0.0.1:8000"
+    timezone: str = "Europe/Oslo"
+    locale: Locale = "nb"
+    slots: tuple[dt.time, ...] = (dt.time(7),)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read the settings from `env` (as `os.environ`); an empty value counts as unset.
+
+        With SQLite and no key in `env`, the key is read from a file beside the database, which
+        is made the first time. Raises SettingError.
+        """
+        read = _Reader(env)
+        url = read.database_url()
+        base = read.base_url()
+        return cls(
+            database_url=url.render_as_string(hide_password=False),
+            secret_key=read.secret_key(url),
+            smtp=read.smtp(),
+            mail_from=read.mailbox("MAIL_FROM") or _default_sender(base),
+            reply_to=read.mailbox("REPLY_TO"),
+            base_url=base.geturl(),
+            timezone=read.timezone(),
+            locale=read.locale(),
+            slots=read.slots(),
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Say whether everything runs on this machine with the embedded database."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def is_secure(self) -> bool:
+        """Say whether people reach the product over https, so that cookies must be Secure."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether only this machine can reach the product at its base address."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` (name or IP address) is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class _Reader:
+    """One method per setting; each gives a valid value or raises SettingError."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def _get(self, name: str, default: str = "") -> str:
+        return self._env.get(PREFIX + name, "").strip() or default
+
+    @staticmethod
+    def _refuse(name: str, message: str) -> NoReturn:
+        raise SettingError(PREFIX + name, message)
+
+    def database_url(self) -> URL:
+        text = self._get("DATABASE_URL", DEFAULT_DATABASE_URL)
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):
+            self._refuse("DATABASE_URL", "is not an address such as sqlite:////path/tracker.db")
+        if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+            return url.set(drivername="postgresql+psycopg")
+        if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
+            self._refuse("DATABASE_URL", "must start with sqlite:// or postgresql://")
+        if url.database in {None, "", ":memory:"}:
+            self._refuse("DATABASE_URL", "names no file; a database in memory would be lost")
+        return url
+
+    def secret_key(self, database: URL) -> str:
+        key = self._get("SECRET_KEY")
+        if key and len(key) < SHORTEST_SECRET_KEY:
+            self._refuse("SECRET_KEY", f"must have at least {SHORTEST_SECRET_KEY} characters")
+        if key:
+            return key
+        if database.get_backend_name() == "postgresql":
+            self._refuse("SECRET_KEY", "must be set, the same on every host, with PostgreSQL")
+        path = Path(str(database.database)).with_suffix(".key")
+        try:
+            return _kept_key(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._refuse("DATABASE_URL", f"the folder {path.parent} cannot be used: {reason}")
+
+    def smtp(self) -> SmtpSettings | None:
+        text = self._get("SMTP_URL")
+        if not text:
+            return None
+        url, port = self._split("SMTP_URL", text, schemes=("smtp", "smtps"))
+        query = parse_qs(url.query, keep_blank_values=True)
+        if set(query) - {"starttls"} or url.path.strip("/"):
+            self._refuse("SMTP_URL", "takes only ?starttls=required, optional or off")
+        host = url.hostname or ""
+        user = unquote(url.username) if url.username else None
+        password = unquote(url.password) if url.password else None
+        if bool(user) != bool(password):
+            self._refuse("SMTP_URL", "needs both a user and a password, or neither")
+        if url.scheme == "smtps":
+            if query:
+                self._refuse("SMTP_URL", "smtps:// is encrypted from the start; leave out starttls")
+            return SmtpSettings(host, port or 465, user, password, "implicit")
+        # A password leaves this machine encrypted unless the installation says otherwise.
+        default = "required" if user and not is_loopback(host) else "optional"
+        starttls = query.get("starttls", [default])[-1]
+        if starttls not in get_args(StartTls):
+            self._refuse("SMTP_URL", "starttls must be required, optional or off")
+        return SmtpSettings(
+            host, port or (587 if user else 25), user, password, cast("StartTls", starttls)
+        )
+
+    def base_url(self) -> SplitResult:
+        text = self._get("BASE_URL", Settings.base_url)
+        url, _ = self._split("BASE_URL", text, schemes=("http", "https"))
+        if url.path.strip("/") or url.query or url.fragment or url.username:
+            self._refuse("BASE_URL", "must end after the host and port")
+        return url._replace(path="")
+
+    def _split(
+        self, name: str, text: str, *, schemes: tuple[str, ...]
+    ) -> tuple[SplitResult, int | None]:
+        try:
+            url = urlsplit(text)
+            port = url.port
+        except ValueError:
+            self._refuse(name, "is not a valid address")
+        if url.scheme not in schemes or not url.hostname:
+            self._refuse(name, f"must look like {schemes[0]}://host:port or {schemes[1]}://…")
+        return url, port
+
+    def mailbox(self, name: str) -> str | None:
+        text = self._get(name)
+        if not text:
+            return None
+        local, _, domain = parseaddr(text)[1].rpartition("@")
+        if not local or not domain or any(ord(character) < ord(" ") for character in text):
+            self._refuse(name, "must be an e-mail address, or: Name <address>")
+        return text
+
+    def timezone(self) -> str:
+        name = self._get("TIMEZONE", Settings.timezone)
+        try:
+            return ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._refuse("TIMEZONE", "is not a time zone such as Europe/Oslo")
+
+    def locale(self) -> Locale:
+        locale = self._get("LOCALE", Settings.locale)
+        if locale not in get_args(Locale):
+            self._refuse("LOCALE", "must be nb, nn or en")
+        return cast("Locale", locale)
+
+    def slots(self) -> tuple[dt.time, ...]:
+        slots: set[dt.time] = set()
+        for text in self._get("SLOTS", "07:00").split(","):
+            try:
+                slot = dt.datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007 - local
+            except ValueError:
+                self._refuse("SLOTS", "must be times such as 07:00 or 07:00,12:00")
+            if CLOCK_CHANGE[0] <= slot < CLOCK_CHANGE[1]:
+                self._refuse("SLOTS", "must not lie between 02:00 and 03:00, when clocks change")
+            slots.add(slot)
+        return tuple(sorted(slots))
+
+
+def _default_sender(base: SplitResult) -> str:
+    host = base.hostname or "localhost"
+    return Settings.mail_from if is_loopback(host) else f"tracker@{host}"
+
+
+def _kept_key(path: Path) -> str:
+    """Return the key in `path`, which only its owner may read; make it the first time."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            # A link fails where a second process was first, so both use one key.
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import datetime as dt
+import stat
+from pathlib import Path
+
+import pytest
+
+from config import SettingError, Settings, SmtpSettings, is_loopback
+
+KEY = {"TRACKER_SECRET_KEY": "k" * 32}
+
+
+def read(**env: str) -> Settings:
+    return Settings.from_env(KEY | {f"TRACKER_{name}": value for name, value in env.items()})
+
+
+def test_everything_has_a_default_that_is_safe_on_one_machine() -> None:
+    settings = read()
+    assert settings.is_sqlite
+    assert settings.database_url.endswith("/instance/tracker.db")
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.smtp is None
+    assert settings.mail_from == "tracker@localhost"
+    assert settings.reply_to is None
+    assert (settings.timezone, settings.locale) == ("Europe/Oslo", "nb")
+    assert settings.slots == (dt.time(7),)
+    assert settings.is_local
+    assert not settings.is_secure
+
+
+def test_an_empty_value_counts_as_unset() -> None:
+    assert read(LOCALE="", SMTP_URL=" ") == read()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_uses_psycopg_3(scheme: str) -> None:
+    url = read(DATABASE_URL=f"{scheme}://me:p%40ss@db:5433/tracker").database_url
+    assert url == "postgresql+psycopg://me:p%40ss@db:5433/tracker"
+
+
+def test_secrets_do_not_show_in_the_representation() -> None:
+    settings = read(
+        DATABASE_URL="postgresql://me:databasepassword@db/tracker",
+        SMTP_URL="smtp://me:smtppassword@mail.example",
+    )
+    for secret in ("databasepassword", "smtppassword", KEY["TRACKER_SECRET_KEY"]):
+        assert secret not in repr(settings)
+
+
+def test_postgresql_without_a_key_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"^TRACKER_SECRET_KEY: must be set"):
+        Settings.from_env({"TRACKER_DATABASE_URL": "postgresql://db/tracker"})
+
+
+def test_the_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    env = {"TRACKER_DATABASE_URL": f"sqlite:///{tmp_path}/instance/tracker.db"}
+    first = Settings.from_env(env).secret_key
+    assert len(first) >= 32
+    assert Settings.from_env(env).secret_key == first
+    files = list((tmp_path / "instance").iterdir())
+    assert [file.name for file in files] == ["tracker.key"]
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    env = {"TRACKER_DATABASE_URL": f"sqlite:///{tmp_path}/file/tracker.db"}
+    with pytest.raises(SettingError, match=rf"^TRACKER_DATABASE_URL: .*{tmp_path}/file"):
+        Settings.from_env(env)
+
+
+@pytest.mark.parametrize(
+    ("url", "smtp"),
+    [
+        ("smtp://mail.example", SmtpSettings("mail.example", 25, tls="optional")),
+        ("smtp://127.0.0.1:1025", SmtpSettings("127.0.0.1", 1025, tls="optional")),
+        ("smtp://[::1]:1025?starttls=off", SmtpSettings("::1", 1025, tls="off")),
+        (
+            "smtp://me%40ks:p%3Ass@mail.example",
+            SmtpSettings("mail.example", 587, "me@ks", "p:ss", "required"),
+        ),
+        ("smtp://me:pw@localhost:2525", SmtpSettings("localhost", 2525, "me", "pw", "optional")),
+        ("smtps://me:pw@mail.example", SmtpSettings("mail.example", 465, "me", "pw", "implicit")),
+        ("smtp://m:25/?starttls=required", SmtpSettings("m", 25, tls="required")),
+    ],
+)
+def test_the_mail_server_is_read_from_one_address(url: str, smtp: SmtpSettings) -> None:
+    assert read(SMTP_URL=url).smtp == smtp
+
+
+def test_the_sender_follows_the_base_address_until_it_is_set() -> None:
+    assert read(BASE_URL="https://tracker.example").mail_from == "tracker@tracker.example"
+    settings = read(MAIL_FROM="Sekretariatet <s@x.example>", REPLY_TO="post@x.example")
+    assert settings.mail_from == "Sekretariatet <s@x.example>"
+    assert settings.reply_to == "post@x.example"
+
+
+def test_the_base_address_loses_its_last_slash_and_tells_what_is_secure() -> None:
+    settings = read(BASE_URL="https://tracker.example:8443/")
+    assert settings.base_url == "https://tracker.example:8443"
+    assert settings.is_secure
+    assert not settings.is_local
+
+
+def test_slots_are_sorted_and_single() -> None:
+    assert read(SLOTS="12:30, 07:00,12:30").slots == (dt.time(7), dt.time(12, 30))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://db/tracker"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "postgresql://db:port/tracker"),
+        ("SECRET_KEY", "short"),
+        ("SMTP_URL", "mail.example"),
+        ("SMTP_URL", "http://mail.example"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://mail.example:99999"),
+        ("SMTP_URL", "smtp://mail.example?starttls=maybe"),
+        ("SMTP_URL", "smtp://mail.example?tls=on"),
+        ("SMTP_URL", "smtp://me@mail.example"),
+        ("SMTP_URL", "smtps://mail.example?starttls=off"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@b.example\nBcc: c@d.example"),
+        ("REPLY_TO", "@example"),
+        ("BASE_URL", "tracker.example"),
+        ("BASE_URL", "ftp://tracker.example"),
+        ("BASE_URL", "https://tracker.example/path"),
+        ("BASE_URL", "https://tracker.example:port"),
+        ("TIMEZONE", "Oslo"),
+        ("TIMEZONE", "/etc/passwd"),
+        ("LOCALE", "no"),
+        ("SLOTS", "7"),
+        ("SLOTS", "25:00"),
+        ("SLOTS", "02:30"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_with_its_name(name: str, value: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        read(**{name: value})
+    assert str(caught.value).startswith(f"TRACKER_{name}: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.name == f"TRACKER_{name}"
+
+
+@pytest.mark.parametrize(
+    ("host", "local"), [("127.0.0.2", True), ("::1", True), ("LOCALHOST", True), ("a.no", False)]
+)
+def test_only_this_machine_is_loopback(host: str, local: bool) -> None:
+    assert is_loopback(host) is local
