@@ -17,19 +17,7 @@ from typing import Any, TypeVar
 Fact = TypeVar("Fact")
 
 NOTE_KINDS = frozenset(
-    {
-        "background",
-        "conclusion",
-        "definition",
-        "mandate",
-        "obstacle",
-        "proposal",
-        "purpose",
-        "statement",
-        "theme",
-        "weakness",
-        "wording",
-    }
+    {"definition", "mandate", "obstacle", "proposal", "remark", "theme", "weakness"}
 )
 PRECISIONS = frozenset({"day", "month", "season", "year", "years"})
 TASK_KINDS = frozenset({"recommendation", "goal"})
@@ -108,7 +96,6 @@ class SourceFact:
     author: str | None = None
     date_text: str | None = None
     sort_date: date | None = None
-    changed_text: str | None = None
     address: str | None = None
     notes: tuple[NoteFact, ...] = ()
     timeline: tuple[TimelineFact, ...] = ()
