@@ -1,0 +1,133 @@
+"""The database: declarative base, types and sessions. A leaf that knows no table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class UTCDateTime(TypeDecorator[dt.datetime]):
+    """An aware UTC datetime on both databases; SQLite itself keeps no time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Turn an aware datetime into UTC; a naive one is a programming error."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a datetime without time zone cannot be stored"
+            raise ValueError(message)
+        value = value.astimezone(dt.UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self, value: dt.datetime | None, dialect: Dialect
+    ) -> dt.datetime | None:
+        """Give back an aware UTC datetime."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return value.replace(tzinfo=dt.UTC)
+        return value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {dt.datetime: UTCDateTime()}  # noqa: RUF012 - read by SQLAlchemy
+
+
+class Database:
+    """One engine and the two kinds of transaction: reading and writing."""
+
+    def __init__(
+        self, url: str, *, before_commit: Callable[[Session], None] | None = None, **options: Any
+    ) -> None:
+        """Open `url`; `before_commit` runs as the last step of each writing transaction."""
+        self._before_commit = before_commit
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = create_engine(
+                parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **options
+            )
+            event.listen(self.engine, "connect", _configure_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.engine = create_engine(parsed, pool_pre_ping=True, **options)
+        # Shares the pool; only the option that _begin_sqlite reads differs.
+        self._writing_engine: Engine = self.engine.execution_options(writes=True)
+
+    @property
+    def dialect(self) -> str:
+        """Return `sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    def open(self, *, write: bool) -> Session:
+        """Return a session that the caller ends with `commit` or `rollback` and `close`."""
+        return Session(self._writing_engine if write else self.engine, expire_on_commit=False)
+
+    def commit(self, session: Session) -> None:
+        """Commit, after the pending audit events have been written as the last statement."""
+        if self._before_commit is not None:
+            session.flush()
+            self._before_commit(session)
+        session.commit()
+
+    @contextmanager
+    def session(self, *, write: bool) -> Iterator[Session]:
+        """Give a session; commit it at the end if `write`, else roll back; always close."""
+        session = self.open(write=write)
+        try:
+            yield session
+            if write:
+                self.commit(session)
+        finally:
+            session.close()
+
+    def dispose(self) -> None:
+        """Close all pooled connections (before a fork, at the end of a test)."""
+        self.engine.dispose()
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions of its own: _begin_sqlite does.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A read that turns into a write fails at once on SQLite, whatever the busy timeout.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,43 @@
+"""Tables, one file per feature. Importing this package loads them all."""
+
+from tracker.models.accounts import Attempt, Membership, SignInLink, User, UserSession
+from tracker.models.actors import Actor, ActorAlias, ActorSuccession, ForumSeat, ForumSeatActor
+from tracker.models.audit import AuditDetails, AuditEvent, AuditHead
+from tracker.models.installation import Installation
+from tracker.models.mail import DeliveryAttempt, OutgoingEmail
+from tracker.models.reminders import AnswerLink, Reminder, ReminderRun
+from tracker.models.sources import ContextNote, Source, TimelineEntry
+from tracker.models.tasks import Task, TaskContext, TaskContributor, TaskGoal
+from tracker.models.updates import DeadlineChange, Evidence, StatusUpdate
+
+__all__ = [
+    "Actor",
+    "ActorAlias",
+    "ActorSuccession",
+    "AnswerLink",
+    "Attempt",
+    "AuditDetails",
+    "AuditEvent",
+    "AuditHead",
+    "ContextNote",
+    "DeadlineChange",
+    "DeliveryAttempt",
+    "Evidence",
+    "ForumSeat",
+    "ForumSeatActor",
+    "Installation",
+    "Membership",
+    "OutgoingEmail",
+    "Reminder",
+    "ReminderRun",
+    "SignInLink",
+    "Source",
+    "StatusUpdate",
+    "Task",
+    "TaskContext",
+    "TaskContributor",
+    "TaskGoal",
+    "TimelineEntry",
+    "User",
+    "UserSession",
+]
