@@ -1,0 +1,51 @@
+# `make help` lists what can be done here. Python is found by itself, or: make run PYTHON=python3.13
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: run test check requirements help
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+FLASK := $(BIN)/flask --app tracker
+PIP := $(BIN)/pip --disable-pip-version-check --quiet install --require-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header
+
+run: .venv/runtime ## start on http://127.0.0.1:8000, with demonstration data the first time
+	@$(FLASK) db upgrade
+	@$(FLASK) seed
+	@people=$$($(FLASK) users list --json) || exit 1; [ "$$people" != "[]" ] || $(FLASK) demo
+	@exec $(FLASK) serve
+
+test: .venv/dev ## install what the tests need and run them all
+	@tests/setup.sh
+	@$(BIN)/pytest --numprocesses auto --dist worksteal --quiet
+
+check: .venv/dev ## lint, formatting, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+requirements: .venv/dev ## compile requirements*.txt anew, with hashes
+	$(BIN)/pip --disable-pip-version-check --quiet install uv
+	$(COMPILE) --output-file requirements.txt requirements.in
+	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+
+# A stamp is newer than the list it was installed from, so a second start installs nothing.
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with: make run PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv (once; takes a minute)"
+	@$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.txt | .venv/bin/python
+	@$(PIP) --requirement requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/runtime
+	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
