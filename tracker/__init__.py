@@ -2,3 +2,58 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+
+from config import Settings
+from tracker import clock, web
+from tracker.cli import commands
+from tracker.db import Database
+from tracker.services import audit
+from tracker.web import access, context, errors, templating
+
+ROOT = Path(__file__).parents[1]
+LARGEST_REQUEST = 2 * 1024 * 1024
+
+
+def create_app(
+    settings: Settings | None = None, *, now: Callable[[], dt.datetime] = clock.now
+) -> Flask:
+    """Put the application together.
+
+    `settings` default to those of the environment; `now` gives the present as aware UTC and is
+    replaced only to walk through days. Raises SettingError for a setting that cannot be used.
+    """
+    settings = settings or Settings.from_env(os.environ)
+    app = Flask(__name__, template_folder=str(ROOT / "templates"))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        SESSION_COOKIE_NAME="__Host-tracker" if settings.is_secure else "tracker",
+        SESSION_COOKIE_SECURE=settings.is_secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=dt.timedelta(days=14),
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    database = Database(settings.database_url, before_commit=audit.write_pending)
+    app.extensions[context.EXTENSION] = context.Tracker(settings, database, now)
+    context.init_app(app)
+    templating.init_app(app)
+    for feature in pkgutil.iter_modules(web.__path__):
+        if feature.ispkg:
+            module = importlib.import_module(f"tracker.web.{feature.name}.routes")
+            app.register_blueprint(module.blueprint)
+    access.init_app(app)
+    CSRFProtect(app)
+    errors.init_app(app)
+    for command in commands():
+        app.cli.add_command(command)
+    return app

@@ -87,7 +87,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_id", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
@@ -804,8 +804,8 @@ def upgrade() -> None:
 
     op.execute("INSERT INTO installation (id) VALUES (1)")
     # The chain starts from a hash of zeros.
-    head = sa.table("audit_head", sa.column("id"), sa.column("count"), sa.column("hash"))
-    op.execute(head.insert().values(id=1, count=0, hash="0" * 64))
+    head = sa.table("audit_head", sa.column("id"), sa.column("last_id"), sa.column("hash"))
+    op.execute(head.insert().values(id=1, last_id=0, hash="0" * 64))
     sqlite = op.get_bind().dialect.name == "sqlite"
     for statement in AUDIT_TRIGGERS_SQLITE if sqlite else AUDIT_TRIGGERS_POSTGRESQL:
         op.execute(statement)

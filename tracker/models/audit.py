@@ -60,5 +60,5 @@ class AuditHead(Base):
     __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
 
     id: Mapped[Id]
-    count: Mapped[int]
+    last_id: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,40 @@
+"""What the commands share: a transaction, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import DomainError
+from tracker.services import migrations
+from tracker.web.context import Tracker, tracker
+from tracker.web.errors import explanation
+
+
+def the_tracker() -> Tracker:
+    """Return the application's parts, or end with a line if its database is not ready."""
+    found = tracker()
+    try:
+        current = migrations.is_current(found.database)
+    except (OperationalError, ProgrammingError) as error:
+        first_line = str(error.orig).strip().splitlines()[0]
+        raise click.ClickException(f"The database cannot be reached: {first_line}") from error
+    if not current:
+        raise click.ClickException("The database is not up to date. Run: db upgrade")
+    return found
+
+
+@contextmanager
+def transaction(*, write: bool) -> Iterator[tuple[Session, dt.datetime]]:
+    """Give a session and the present; a refused use case ends the command with one line."""
+    found = the_tracker()
+    try:
+        with found.database.session(write=write) as session:
+            yield session, found.now()
+    except DomainError as error:
+        raise click.ClickException(explanation(error) or error.code) from error

@@ -1,0 +1,230 @@
+"""The audit log: who changed what and when, as a chain of hashes that shows tampering.
+
+`record` only notes an event; `write_pending` writes the notes as the last statements before the
+commit, in one order for all processes, because it locks the head of the chain.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from tracker import clock
+from tracker.domain.roles import Person
+from tracker.models import AuditDetails, AuditEvent, AuditHead
+
+ZERO_HASH = "0" * 64
+_PENDING = "pending_audit_events"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What `verify` found: the number of the event it shows at, and what is wrong."""
+
+    event_id: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of a walk along the chain."""
+
+    count: int
+    head: str
+    damage: Damage | None
+
+
+def record(
+    session: Session,
+    *,
+    by: Person | None,
+    action: str,
+    entity: str,
+    entity_id: int,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    through: str | None = None,
+    at: dt.datetime | None = None,
+) -> None:
+    """Note an event, written when the transaction commits.
+
+    `by` is None for the system. `before` and `after` hold the changed fields only. `through` is
+    `link` for answers by mail. The event carries real time, whatever time governs the use case;
+    only invented history passes `at`.
+    """
+    session.info.setdefault(_PENDING, []).append(
+        {
+            "at": at or clock.now(),
+            "user_id": by.user_id if by else None,
+            "actor": through or ("user" if by else "system"),
+            "action": action,
+            "entity": entity,
+            "entity_id": entity_id,
+            "details": _plain({"before": before or {}, "after": after or {}}),
+        }
+    )
+
+
+def write_pending(session: Session) -> None:
+    """Write the noted events to the end of the chain, under the lock of its head."""
+    pending = session.info.pop(_PENDING, [])
+    if not pending:
+        return
+    head = session.execute(
+        select(AuditHead.last_id, AuditHead.hash).where(AuditHead.id == 1).with_for_update()
+    ).one()
+    number, previous = head.last_id, head.hash
+    events, details = [], []
+    for noted in pending:
+        number += 1
+        salt = secrets.token_hex(16)
+        event = {
+            "id": number,
+            **{key: noted[key] for key in ("at", "user_id", "actor", "action", "entity")},
+            "entity_id": noted["entity_id"],
+            "details_digest": _details_digest(salt, noted["details"]),
+            "previous_hash": previous,
+        }
+        event["hash"] = previous = _event_hash(event)
+        events.append(event)
+        details.append({"event_id": number, "salt": salt, "details": noted["details"]})
+    session.execute(insert(AuditEvent), events)
+    session.execute(insert(AuditDetails), details)
+    session.execute(update(AuditHead).where(AuditHead.id == 1).values(last_id=number, hash=previous))
+
+
+def discard_pending(session: Session) -> None:
+    """Forget the noted events of a transaction that was rolled back."""
+    session.info.pop(_PENDING, None)
+
+
+def erase_details(session: Session, *, event_id: int, by: Person | None) -> None:
+    """Empty what an event holds about a person; the chain stays whole and says so."""
+    session.execute(
+        update(AuditDetails)
+        .where(AuditDetails.event_id == event_id)
+        .values(salt=None, details=None)
+    )
+    record(session, by=by, action="audit.erased", entity="audit_event", entity_id=event_id)
+
+
+def head(session: Session) -> tuple[int, str]:
+    """Return the number of events and the last hash: what to keep outside as proof."""
+    row = session.execute(select(AuditHead.last_id, AuditHead.hash)).one()
+    return row.last_id, row.hash
+
+
+def verify(session: Session, *, expected_head: str | None = None) -> Verification:
+    """Walk the chain from its start; stop at the first change, gap or reordering.
+
+    A tail that was cut off together with its head shows only against `expected_head`, a hash
+    noted outside the database earlier.
+    """
+    erased = set(
+        session.scalars(select(AuditEvent.entity_id).where(AuditEvent.action == "audit.erased"))
+    )
+    rows = session.execute(
+        select(AuditEvent, AuditDetails)
+        .outerjoin(AuditDetails, AuditDetails.event_id == AuditEvent.id)
+        .order_by(AuditEvent.id)
+        .execution_options(yield_per=1000)
+    )
+    number, previous, seen_expected = 0, ZERO_HASH, expected_head in {None, ZERO_HASH}
+    for event, details in rows:
+        what = _damage_of(event, details, number=number, previous=previous, erased=erased)
+        if what:
+            return Verification(number, previous, Damage(event.id, what))
+        number, previous = event.id, event.hash
+        seen_expected = seen_expected or previous == expected_head
+        session.expunge(event)
+    count, head_hash = head(session)
+    if (count, head_hash) != (number, previous):
+        return Verification(number, previous, Damage(number + 1, "missing: the head knows more"))
+    if not seen_expected:
+        return Verification(number, previous, Damage(number + 1, "the expected head is not here"))
+    return Verification(number, previous, None)
+
+
+def history(session: Session, *, entity: str, entity_id: int) -> list[AuditEvent]:
+    """Return the events of one thing with their details, oldest first."""
+    return list(
+        session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.entity == entity, AuditEvent.entity_id == entity_id)
+            .order_by(AuditEvent.id)
+        )
+    )
+
+
+def _damage_of(
+    event: AuditEvent,
+    details: AuditDetails | None,
+    *,
+    number: int,
+    previous: str,
+    erased: set[int],
+) -> str | None:
+    if event.id != number + 1:
+        return f"gap: expected event {number + 1}"
+    if event.previous_hash != previous:
+        return "does not follow the event before it"
+    fields = {key: getattr(event, key) for key in _HASHED}
+    if _event_hash(fields) != event.hash:
+        return "changed"
+    if details is None:
+        return "its details are missing"
+    if details.details is None or details.salt is None:
+        return None if event.id in erased else "its details were emptied without a record"
+    if _details_digest(details.salt, details.details) != event.details_digest:
+        return "its details were changed"
+    return None
+
+
+_HASHED = (
+    "id",
+    "at",
+    "user_id",
+    "actor",
+    "action",
+    "entity",
+    "entity_id",
+    "details_digest",
+    "previous_hash",
+)
+
+
+def _event_hash(event: dict[str, Any]) -> str:
+    values = [event[key] for key in _HASHED]
+    return hashlib.sha256(_canonical(_plain(values))).hexdigest()
+
+
+def _details_digest(salt: str, details: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical([salt, details])).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON knows it; moments in UTC, so that both databases hash alike."""
+    match value:
+        case dt.datetime():
+            return value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+        case dt.date():
+            return value.isoformat()
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            items = sorted(value) if isinstance(value, set | frozenset) else value
+            return [_plain(item) for item in items]
+        case _:
+            return value

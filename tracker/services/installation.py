@@ -1,0 +1,30 @@
+"""The flags of the installation."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tracker.models import Installation
+
+
+def is_demonstration(session: Session) -> bool:
+    """Return whether the database holds demonstration data."""
+    return demonstration_on(session) is not None
+
+
+def demonstration_on(session: Session) -> dt.date | None:
+    """Return the date that the demonstration data was made around, or None."""
+    return session.scalar(select(Installation.demonstration_on))
+
+
+def set_demonstration(session: Session, *, on: dt.date | None) -> None:
+    """Mark the database as a demonstration made around `on`, or as none."""
+    session.execute(update(Installation).values(demonstration_on=on))
+
+
+def lock(session: Session) -> Installation:
+    """Return the row locked until the transaction ends: what serialises planning."""
+    return session.scalars(select(Installation).with_for_update()).one()

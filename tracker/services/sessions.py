@@ -1,0 +1,125 @@
+"""Signed-in browsers: server-side sessions that can be revoked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from tracker.domain.roles import ACTOR_ROLES, Person, Role
+from tracker.models import User, UserSession
+
+LIFETIME = dt.timedelta(days=14)
+IDLE = dt.timedelta(hours=12)
+SEEN_EVERY = dt.timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A valid session and who it belongs to."""
+
+    session_id: int
+    person: Person
+    stale: bool
+    """Its last-seen time is old enough to be renewed."""
+
+
+def token_hash(token: str) -> str:
+    """Return what is kept of a secret token: its SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def start(
+    session: Session,
+    *,
+    user: User,
+    now: dt.datetime,
+    browser: str = "",
+    kept_form: dict[str, Any] | None = None,
+) -> str:
+    """Begin a session for `user` and return its token, which is kept nowhere else."""
+    token = secrets.token_urlsafe(32)
+    session.add(
+        UserSession(
+            token_hash=token_hash(token),
+            user_id=user.id,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + LIFETIME,
+            browser=browser[:500],
+            kept_form=kept_form,
+        )
+    )
+    session.flush()
+    return token
+
+
+def resolve(session: Session, *, token: str, now: dt.datetime) -> SignedIn | None:
+    """Return whose session `token` is; None where it is unknown, revoked or has run out."""
+    row = session.scalar(
+        select(UserSession)
+        .where(UserSession.token_hash == token_hash(token), UserSession.revoked_at.is_(None))
+        .options(joinedload(UserSession.user).selectinload(User.memberships))
+    )
+    if row is None or not row.user.active:
+        return None
+    if now >= row.expires_at or now - row.last_seen_at >= IDLE:
+        return None
+    return SignedIn(row.id, person_of(row.user), now - row.last_seen_at >= SEEN_EVERY)
+
+
+def touch(session: Session, *, session_id: int, now: dt.datetime) -> None:
+    """Note that the session was used."""
+    session.execute(
+        update(UserSession).where(UserSession.id == session_id).values(last_seen_at=now)
+    )
+
+
+def revoke(session: Session, *, by: Person, session_id: int, now: dt.datetime) -> None:
+    """End one of the person's own sessions; another's is left alone."""
+    session.execute(
+        update(UserSession)
+        .where(UserSession.id == session_id, UserSession.user_id == by.user_id)
+        .where(UserSession.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
+def revoke_all(session: Session, *, user_id: int, now: dt.datetime) -> None:
+    """End all sessions of a user, as when the account is deactivated."""
+    session.execute(
+        update(UserSession)
+        .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
+def person_of(user: User) -> Person:
+    """Return who `user` is for the access rules; the memberships are read along."""
+    memberships = user.memberships
+    return Person(
+        user_id=user.id,
+        name=user.name,
+        locale=user.locale,
+        actor_ids=frozenset(m.actor_id for m in memberships if m.actor_id is not None),
+        member_of=frozenset(
+            m.actor_id for m in memberships if m.actor_id is not None and m.role in ACTOR_ROLES
+        ),
+        lead_of=frozenset(
+            m.actor_id for m in memberships if m.actor_id is not None and m.role == Role.LEAD
+        ),
+        roles=frozenset(Role(m.role) for m in memberships),
+    )
+
+
+def load_person(session: Session, *, user_id: int) -> Person | None:
+    """Return an active user as a person; None where there is none."""
+    user = session.scalar(
+        select(User).where(User.id == user_id, User.active).options(selectinload(User.memberships))
+    )
+    return None if user is None else person_of(user)

@@ -1,0 +1,95 @@
+"""Who may use which route. Deny by default: a route without a rule answers nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from flask import Flask, current_app, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from tracker.domain.errors import ForbiddenError
+from tracker.domain.roles import Person, Role
+from tracker.web.context import current_person
+
+View = TypeVar("View", bound=Callable[..., Any])
+_ATTRIBUTE: Final = "access_rule"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A route's rule: anyone, anyone signed in, or anyone with one of some roles."""
+
+    name: str
+    public: bool = False
+    roles: frozenset[Role] | None = None
+
+    def admits(self, person: Person | None) -> bool:
+        """Return whether `person` (None: not signed in) may use the route."""
+        if self.public:
+            return True
+        if person is None:
+            return False
+        return self.roles is None or bool(self.roles & person.roles)
+
+
+PUBLIC: Final = Rule("public", public=True)
+SIGNED_IN: Final = Rule("signed_in")
+
+
+def public(view: View) -> View:
+    """Let anyone use the view (sign-in, health, answer links that carry their own right)."""
+    return _declare(view, PUBLIC)
+
+
+def signed_in(view: View) -> View:
+    """Let anyone signed in use the view; what they may change is the service's to say."""
+    return _declare(view, SIGNED_IN)
+
+
+def role(*roles: Role) -> Callable[[View], View]:
+    """Let people with one of `roles` use the view."""
+    rule = Rule("role:" + "|".join(sorted(roles)), roles=frozenset(roles))
+
+    def decorate(view: View) -> View:
+        return _declare(view, rule)
+
+    return decorate
+
+
+def rule_of(app: Flask, endpoint: str) -> Rule | None:
+    """Return the rule that the endpoint's view declares, or None."""
+    return getattr(app.view_functions[endpoint], _ATTRIBUTE, None)
+
+
+def _declare(view: View, rule: Rule) -> View:
+    setattr(view, _ATTRIBUTE, rule)
+    return view
+
+
+def _enforce() -> Response | tuple[str, int] | None:
+    if request.endpoint is None:
+        return None  # No such page, or not by this method: the router answers.
+    rule = rule_of(current_app, request.endpoint)
+    if rule is None:
+        raise ForbiddenError("no_access_rule")
+    if rule.public:
+        return None
+    person = current_person()
+    if rule.admits(person):
+        return None
+    if person is not None:
+        raise ForbiddenError("not_for_your_role")
+    if request.method != "POST":
+        target = request.full_path if request.query_string else request.path
+        return redirect(url_for("accounts.sign_in") + "?" + urlencode({"next": target}))
+    # An expired session in the middle of a form: what was typed must not be lost.
+    return current_app.extensions["expired_form"]()  # type: ignore[no-any-return]
+
+
+def init_app(app: Flask) -> None:
+    """Check the rule before every request, ahead of the CSRF check."""
+    app.before_request(_enforce)
+    _declare(app.view_functions["static"], PUBLIC)

@@ -1,0 +1,101 @@
+"""What every template may use: translation, dates, assets and who is signed in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, request, session, url_for
+
+from tracker import i18n
+from tracker.web import context
+
+STATIC = Path(__file__).parents[1] / "static"
+CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+@cache
+def _version(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def asset(path: str) -> str:
+    """Return the address of a static file; it changes with the file's content."""
+    return url_for("static", filename=path, v=_version(path))
+
+
+def _choose_locale() -> None:
+    person = context.current_person() if request.endpoint != "static" else None
+    chosen = session.get("locale")
+    if person is not None:
+        i18n.set_locale(person.locale)
+    elif chosen in i18n.LOCALES:
+        i18n.set_locale(chosen)
+    else:
+        i18n.set_locale(_browser_locale())
+
+
+def _browser_locale() -> str:
+    for language, _quality in request.accept_languages:
+        code = language.lower().replace("_", "-").split("-")[0]
+        if code == "no":
+            return "nb"
+        if code in i18n.LOCALES:
+            return code
+    return context.tracker().settings.locale
+
+
+def _globals() -> dict[str, Any]:
+    return {
+        "current_user": context.current_person(),
+        "demonstration": context.is_demonstration(),
+        "locale": i18n.get_locale(),
+        "settings": context.tracker().settings,
+    }
+
+
+def _datetime_short(moment: dt.datetime) -> str:
+    return i18n.format_datetime_short(moment, context.tracker().settings.timezone)
+
+
+def _headers(response: Any) -> Any:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", CSP)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if context.tracker().settings.is_secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint == "static" and request.args.get("v"):
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif request.endpoint != "static":
+        headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Set up Jinja, the locale of each request and the security headers."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        i18n.gettext, i18n.ngettext, newstyle=True
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        date_short=i18n.format_date_short,
+        date_long=i18n.format_date_long,
+        date_day=i18n.format_date_day,
+        datetime_short=_datetime_short,
+    )
+    app.jinja_env.globals.update(asset=asset, deadline=i18n.format_deadline)
+    app.before_request(_choose_locale)
+    app.context_processor(_globals)
+    app.after_request(_headers)
