@@ -392,6 +392,9 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=40), nullable=True),
         sa.Column("status_none_on", sa.Date(), nullable=True),
         sa.Column("look_again_on", sa.Date(), nullable=True),
+        sa.Column("assignment", sa.Integer(), nullable=False),
+        sa.Column("assigned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("assigned_by_id", sa.Integer(), nullable=True),
         sa.Column("assessment", sa.String(length=40), nullable=True),
         sa.Column("last_update_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("needs_contact_since", sa.DateTime(timezone=True), nullable=True),
@@ -445,6 +448,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "status IS NULL OR status_none_on IS NULL", name=op.f("ck_tasks_status_settled")
+        ),
+        sa.ForeignKeyConstraint(
+            ["assigned_by_id"], ["users.id"], name=op.f("fk_tasks_assigned_by_id_users")
         ),
         sa.ForeignKeyConstraint(["owner_id"], ["actors.id"], name=op.f("fk_tasks_owner_id_actors")),
         sa.ForeignKeyConstraint(["parent_id"], ["tasks.id"], name=op.f("fk_tasks_parent_id_tasks")),
@@ -672,6 +678,7 @@ def upgrade() -> None:
         sa.Column("hindrances", sa.JSON(), nullable=False),
         sa.Column("look_again_on", sa.Date(), nullable=True),
         sa.Column("no_change", sa.Boolean(), nullable=False),
+        sa.Column("not_mine", sa.Boolean(), nullable=False),
         sa.Column("corrects_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "assessment IN ('on_track', 'uncertain', 'off_track')",

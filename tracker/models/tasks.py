@@ -90,6 +90,11 @@ class Task(Base):
     look_again_on: Mapped[dt.date | None]
     """When a task on hold is to be looked at again."""
 
+    assignment: Mapped[int] = mapped_column(default=0)
+    """Counts the times somebody was made responsible: the cause of the notice about it."""
+    assigned_at: Mapped[dt.datetime | None]
+    assigned_by_id: Mapped[UserId | None]
+
     assessment: Mapped[Code | None]
     """Of the latest update by the owner's side; all updates are in `status_updates`."""
     last_update_at: Mapped[dt.datetime | None]
@@ -106,7 +111,7 @@ class Task(Base):
     """The deadline, or a day after all others: what lists sort by."""
 
     owner: Mapped[Actor | None] = relationship()
-    responsible: Mapped[User | None] = relationship()
+    responsible: Mapped[User | None] = relationship(foreign_keys="Task.responsible_id")
     source: Mapped[Source | None] = relationship()
     parent: Mapped[Task | None] = relationship(remote_side="Task.id")
 

@@ -50,6 +50,8 @@ class StatusUpdate(Base):
     hindrances: Mapped[list[Any]] = mapped_column(JSON, default=list)
     look_again_on: Mapped[dt.date | None]
     no_change: Mapped[bool] = mapped_column(default=False)
+    not_mine: Mapped[bool] = mapped_column(default=False)
+    """The receiver said that the task is not theirs; says nothing about how it goes."""
     corrects_id: Mapped[int | None] = mapped_column(ForeignKey("status_updates.id"), unique=True)
 
     user: Mapped[User | None] = relationship()
