@@ -49,8 +49,14 @@ def create_app(
     templating.init_app(app)
     for feature in pkgutil.iter_modules(web.__path__):
         if feature.ispkg:
-            module = importlib.import_module(f"tracker.web.{feature.name}.routes")
-            app.register_blueprint(module.blueprint)
+            try:
+                module = importlib.import_module(f"tracker.web.{feature.name}.routes")
+            except ModuleNotFoundError as e:
+                if not str(e).endswith("routes'"):
+                    raise
+                continue
+            if hasattr(module, "blueprint"):
+                app.register_blueprint(module.blueprint)
     access.init_app(app)
     CSRFProtect(app)
     errors.init_app(app)

@@ -13,5 +13,5 @@ def commands() -> list[click.Command]:
     found: list[click.Command] = []
     for module in pkgutil.iter_modules(__path__):
         if module.name != "common":
-            found += importlib.import_module(f"{__name__}.{module.name}").COMMANDS
+            found += getattr(importlib.import_module(f"{__name__}.{module.name}"), "COMMANDS", [])
     return found
