@@ -95,7 +95,9 @@ def init_app(app: Flask) -> None:
         date_day=i18n.format_date_day,
         datetime_short=_datetime_short,
     )
-    app.jinja_env.globals.update(asset=asset, deadline=i18n.format_deadline)
+    app.jinja_env.globals.update(
+        asset=asset, current_locale=i18n.get_locale, deadline=i18n.format_deadline
+    )
     app.before_request(_choose_locale)
     app.context_processor(_globals)
     app.after_request(_headers)
