@@ -1,0 +1,248 @@
+"""What a digest says: its lines and the phrases that depend on numbers, dates and audience.
+
+Every function here speaks the language in force (`i18n.use_locale`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from tracker import i18n
+from tracker.i18n import N_, _, ngettext
+
+
+class Section(StrEnum):
+    """The parts of a digest, in the order they are read."""
+
+    OVERDUE = "overdue"
+    DUE_SOON = "due_soon"
+    QUESTIONS = "questions"
+    RAISED = "raised"
+    TO_DECIDE = "to_decide"
+    NOTICES = "notices"
+
+
+# The receiver is asked how these go.
+ASKING: Final = frozenset({Section.OVERDUE, Section.DUE_SOON, Section.QUESTIONS})
+
+_HEADINGS: Final = {
+    Section.OVERDUE: N_("Over the deadline"),
+    Section.DUE_SOON: N_("Due soon"),
+    Section.QUESTIONS: N_("A while since the last update"),
+    Section.RAISED: N_("Over the deadline and raised with you"),
+    Section.TO_DECIDE: N_("Waiting for your decision"),
+    Section.NOTICES: N_("News"),
+}
+
+_NOTICES: Final = {
+    "assigned": N_("You are now responsible for this task."),
+    "sent_back": N_("Sent back: it is not regarded as done yet."),
+    "confirmed": N_("Confirmed as done. Thank you."),
+    "deadline_approved": N_("The new deadline has been approved."),
+    "deadline_rejected": N_("The new deadline was not approved. The old one stands."),
+    "reported_done": N_("%(who)s has reported this done. Confirm it, or send it back."),
+    "deadline_requested": N_("%(who)s asks for a new deadline."),
+    "not_mine": N_("%(who)s says that this is somebody else's task."),
+    "needs_contact": N_("We cannot reach %(who)s: the e-mail address does not work."),
+    "on_hold": N_("On hold until now. Is it time to go on?"),
+    "raised": N_("%(who)s has not answered."),
+    "unsettled": N_("Owner, responsible, deadline or status is not settled."),
+}
+
+_REASONS: Final = {
+    "responsible": N_("you are responsible for the task"),
+    "leads": N_("you are the lead of %(actor)s"),
+    "mailbox": N_("this is the shared mailbox of %(actor)s"),
+    "coordinator": N_("you belong to the forum's secretariat"),
+    "contributors": N_("%(actor)s contributes to the task"),
+    "author": N_("you gave the status that this is about"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One task in a digest, at most one line per task and receiver."""
+
+    section: Section
+    ref: str
+    title: str
+    title_locale: str
+    url: str
+    deadline: dt.date | None = None
+    """The last day of the period that it falls due in."""
+    precision: str = "day"
+    number: int = 1
+    """Which reminder in a row this is, counted apart before and after the deadline."""
+    leads_told_on: dt.date | None = None
+    secretariat_told_on: dt.date | None = None
+    notice: str = ""
+    """Key of `_NOTICES`, for lines that need a sentence of their own."""
+    who: str = ""
+    detail: str = ""
+    """What a person wrote, such as the reason for sending it back."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the receiver is asked how it goes."""
+        return self.section in ASKING
+
+    def deadline_text(self) -> str:
+        """Give the deadline with its weekday, or as vaguely as it was set; may be empty."""
+        if self.deadline is None:
+            return ""
+        if self.precision == "day":
+            return i18n.format_date_long(self.deadline)
+        return i18n.format_deadline(self.deadline, self.precision)
+
+    def number_text(self) -> str:
+        """Say which reminder this is; the first needs no number."""
+        if self.number < 2:
+            return ""
+        if self.section is Section.OVERDUE:
+            return _("overdue reminder no. %(num)s", num=self.number)
+        return _("reminder no. %(num)s", num=self.number)
+
+    def notice_text(self) -> str:
+        """Give the line's own sentence; may be empty."""
+        return _(_NOTICES[self.notice]) % {"who": self.who} if self.notice else ""
+
+    def detail_text(self) -> str:
+        """Give what a person wrote on one line, cut where it becomes long."""
+        return textwrap.shorten(self.detail, 500, placeholder=" …")
+
+    def told_text(self) -> str:
+        """Say who will be told next if nobody answers, so that it surprises no one."""
+        days = [day for day in (self.leads_told_on, self.secretariat_told_on) if day is not None]
+        if not days:
+            return ""
+        day = i18n.format_date_long(min(days))
+        if min(days) == self.leads_told_on:
+            return _("Without an answer, your lead will be told on %(day)s.", day=day)
+        return _("Without an answer, the secretariat will be told on %(day)s.", day=day)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """One receiver's mail of one local date."""
+
+    today: dt.date
+    name: str
+    """The person, or the actor whose shared mailbox it is."""
+    actor: str
+    """On whose behalf the receiver answers; may be empty."""
+    shared_mailbox: bool
+    audiences: tuple[str, ...]
+    """Keys of `_REASONS`, the most personal first."""
+    lines: tuple[Line, ...]
+    settings_url: str = ""
+
+    def __post_init__(self) -> None:
+        """An empty mail is never sent, so it cannot be made either."""
+        if not self.lines:
+            raise ValueError("a digest without lines")
+
+    def sections(self) -> list[tuple[str, list[Line]]]:
+        """Give headings with their lines, the earliest deadline first."""
+        return [
+            (_(heading), lines)
+            for section, heading in _HEADINGS.items()
+            if (lines := self._in(section))
+        ]
+
+    def subject(self) -> str:
+        """Count what waits and name the nearest date; never more than is due."""
+        parts = self._subject_parts()
+        if not parts:
+            return _news(self._in(Section.NOTICES))
+        counts = ", ".join(parts)
+        if any(line.asks for line in self.lines):
+            return _("%(counts)s – status from you", counts=counts)
+        return _("%(counts)s – waiting for you", counts=counts)
+
+    def greeting(self) -> str:
+        """Greet a person by first name, a mailbox by its actor's name."""
+        name = self.name if self.shared_mailbox else self.name.split(maxsplit=1)[0]
+        return _("Hello, %(name)s", name=name)
+
+    def introduction(self) -> str:
+        """Say in one or two sentences what the mail wants."""
+        asked = sum(line.asks for line in self.lines)
+        if asked:
+            return ngettext(
+                "How is it going with this task? It takes less than a minute to answer.",
+                "How is it going with these tasks? It takes less than a minute to answer.",
+                asked,
+            )
+        if any(line.section is not Section.NOTICES for line in self.lines):
+            return _("This is waiting for you.")
+        return _("Here is what is new.")
+
+    def reason(self) -> str:
+        """Say why one gets the mail."""
+        reasons = [_(_REASONS[key]) % {"actor": self.actor} for key in self.audiences]
+        return _("You get this because %(reasons)s.", reasons=i18n.format_list(reasons))
+
+    def readers(self) -> str:
+        """Say who can read an answer and in whose name it is kept."""
+        if self.shared_mailbox:
+            return _(
+                "Members of the coordinating forum can read the answer, and it is stored with the "
+                "name that you give (%(actor)s).",
+                actor=self.actor,
+            )
+        if self.actor:
+            return _(
+                "Members of the coordinating forum can read the answer, and it is stored in your "
+                "name (%(actor)s).",
+                actor=self.actor,
+            )
+        return _(
+            "Members of the coordinating forum can read the answer, and it is stored in your name."
+        )
+
+    def _in(self, section: Section) -> list[Line]:
+        lines = [line for line in self.lines if line.section is section]
+        return sorted(lines, key=lambda line: (line.deadline or dt.date.max, line.ref))
+
+    def _subject_parts(self) -> list[str]:
+        counts = {section: len(self._in(section)) for section in Section}
+        parts = []
+        if number := counts[Section.OVERDUE]:
+            parts.append(ngettext("%(num)s over the deadline", "%(num)s over the deadline", number))
+        if soon := self._in(Section.DUE_SOON):
+            parts.append(self._due_soon(soon))
+        if number := counts[Section.QUESTIONS]:
+            parts.append(ngettext("%(num)s without news", "%(num)s without news", number))
+        if number := counts[Section.RAISED]:
+            parts.append(ngettext("%(num)s raised with you", "%(num)s raised with you", number))
+        if number := counts[Section.TO_DECIDE]:
+            parts.append(ngettext("%(num)s to decide", "%(num)s to decide", number))
+        return parts
+
+    def _due_soon(self, lines: Sequence[Line]) -> str:
+        first = lines[0]
+        if first.deadline is None:
+            raise ValueError(f"{first.ref} is due soon without a deadline")
+        number = len(lines)
+        if first.precision != "day":
+            when = i18n.format_deadline(first.deadline, first.precision)
+        elif first.deadline.year == self.today.year:
+            when = i18n.format_date_in_year(first.deadline)
+        else:
+            when = i18n.format_date_day(first.deadline)
+        if len({(line.deadline, line.precision) for line in lines}) == 1:
+            return ngettext("%(num)s due %(when)s", "%(num)s due %(when)s", number, when=when)
+        if first.precision != "day":
+            return ngettext("%(num)s due soon", "%(num)s due soon", number)
+        return ngettext("%(num)s due from %(when)s", "%(num)s due from %(when)s", number, when=when)
+
+
+def _news(notices: Sequence[Line]) -> str:
+    if len(notices) == 1:
+        return f"{notices[0].ref}: {notices[0].notice_text().rstrip('.')}"
+    return ngettext("News about %(num)s task", "News about %(num)s tasks", len(notices))

@@ -1,0 +1,207 @@
+"""Sends mails to an SMTP server over one kept connection."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+
+from config import SmtpSettings
+from tracker.mail.message import AddressError, Email
+from tracker.mail.outcomes import Outcome, Result, Stage, classify_refusal
+
+TIMEOUT_SECONDS = 30.0  # for each answer of the server
+_LINE_END = b"\r\n"
+
+
+class _RefusalError(Exception):
+    """The server answered no; carries the classified outcome."""
+
+    def __init__(self, outcome: Outcome, *, hangs_up: bool = False) -> None:
+        super().__init__(outcome.answer)
+        self.outcome = outcome
+        self.hangs_up = hangs_up
+
+
+class _DroppedError(Exception):
+    """A kept connection turned out to be gone before the server had taken MAIL."""
+
+
+class SmtpSender:
+    """Sends over a connection that is opened at the first mail and kept until `close`."""
+
+    def __init__(
+        self,
+        server: SmtpSettings,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take `timeout` in seconds per answer; `tls` replaces the machine's trusted roots."""
+        self._server = server
+        self._timeout = timeout
+        self._tls = tls
+        self._smtp: smtplib.SMTP | None = None
+
+    def send(self, email: Email) -> Outcome:
+        """Try once to hand over `email`; never raises for what the server or network does."""
+        try:
+            content = email.as_bytes()
+            sender, receiver = email.sender.wire_address, email.to.wire_address
+        except AddressError as error:
+            return Outcome(Result.BAD_ADDRESS, str(error))
+        if self._smtp is not None:
+            try:
+                return self._transact(self._smtp, sender, receiver, content, kept=True)
+            except _DroppedError:
+                # Servers close idle connections; nothing was handed over, so start afresh once.
+                self.close()
+        try:
+            self._smtp = self._connect()
+        except _RefusalError as refusal:
+            return refusal.outcome
+        return self._transact(self._smtp, sender, receiver, content, kept=False)
+
+    def close(self) -> None:
+        """Say goodbye and close the connection; harmless when there is none."""
+        smtp, self._smtp = self._smtp, None
+        if smtp is None:
+            return
+        try:
+            smtp.quit()
+        except (OSError, smtplib.SMTPException):
+            smtp.close()
+
+    def _connect(self) -> smtplib.SMTP:
+        server = self._server
+        smtp: smtplib.SMTP | None = None
+        try:
+            if server.tls == "implicit":
+                smtp = smtplib.SMTP_SSL(
+                    server.host, server.port, timeout=self._timeout, context=self._context()
+                )
+            else:
+                smtp = smtplib.SMTP(server.host, server.port, timeout=self._timeout)
+            smtp.ehlo_or_helo_if_needed()
+            self._secure(smtp)
+            if server.user is not None and server.password is not None:
+                smtp.login(server.user, server.password)
+        except (OSError, smtplib.SMTPException, _RefusalError) as error:
+            if smtp is not None:
+                smtp.close()
+            raise _RefusalError(_connection_outcome(error)) from error
+        return smtp
+
+    def _secure(self, smtp: smtplib.SMTP) -> None:
+        wanted = self._server.tls
+        if wanted not in {"required", "optional"}:
+            return
+        if smtp.has_extn("starttls"):
+            smtp.starttls(context=self._context())
+            smtp.ehlo()
+        elif wanted == "required":
+            words = "STARTTLS is required by TRACKER_SMTP_URL, and the server does not offer it"
+            raise _RefusalError(Outcome(Result.INSTALLATION_FAULT, words))
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is not None:
+            return self._tls
+        context = ssl.create_default_context()
+        if self._server.tls == "optional":
+            # Whoever can forge a certificate can also hide STARTTLS; refusing to encrypt to a relay
+            # with a certificate of its own would protect nothing (RFC 7435).
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def _transact(
+        self, smtp: smtplib.SMTP, sender: str, receiver: str, content: bytes, *, kept: bool
+    ) -> Outcome:
+        """Go through MAIL, RCPT and DATA, knowing at each point what a lost connection means.
+
+        Raises _DroppedError when a kept connection is gone before MAIL was taken.
+        """
+        handed_over = False
+        try:
+            _introduce(smtp, sender, len(content), kept=kept)
+            _expect(Stage.RCPT, {250, 251}, smtp.rcpt(receiver))
+            _expect(Stage.DATA, {354}, smtp.docmd("DATA"))
+            smtp.send(_stuffed(content))
+            # From the closing dot on only the server knows whether the mail is on its way.
+            handed_over = True
+            smtp.send(b"." + _LINE_END)
+            reply = smtp.getreply()
+            _expect(Stage.DATA, {250}, reply)
+        except _RefusalError as refusal:
+            self._reset_after(smtp, refusal)
+            return refusal.outcome
+        except (OSError, smtplib.SMTPException) as error:
+            self._abandon()
+            result = Result.UNKNOWN if handed_over else Result.TEMPORARY
+            return Outcome(result, f"connection lost: {_words(error)}")
+        return Outcome(Result.ACCEPTED, f"{reply[0]} {_decode(reply[1])}")
+
+    def _reset_after(self, smtp: smtplib.SMTP, refusal: _RefusalError) -> None:
+        """Make the connection ready for the next mail, or give it up."""
+        try:
+            if refusal.hangs_up or smtp.rset()[0] != 250:
+                self._abandon()
+        except (OSError, smtplib.SMTPException):
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if self._smtp is not None:
+            self._smtp.close()
+            self._smtp = None
+
+
+def _introduce(smtp: smtplib.SMTP, sender: str, size: int, *, kept: bool) -> None:
+    """Send MAIL, after RSET on a kept connection, which also finds out whether it still lives."""
+    try:
+        if kept and smtp.rset()[0] != 250:
+            raise _DroppedError
+        code, answer = smtp.mail(sender, [f"size={size}"] if smtp.has_extn("size") else [])
+    except (OSError, smtplib.SMTPException) as error:
+        if kept:
+            raise _DroppedError from error
+        raise
+    if kept and code == 421:
+        raise _DroppedError
+    _expect(Stage.MAIL, {250}, (code, answer))
+
+
+def _expect(stage: Stage, codes: set[int], reply: tuple[int, bytes]) -> None:
+    code, answer = reply
+    if code not in codes:
+        outcome = classify_refusal(stage, code, _decode(answer))
+        raise _RefusalError(outcome, hangs_up=code == 421)
+
+
+def _connection_outcome(error: Exception) -> Outcome:
+    """Say what a failure before the first mail means."""
+    match error:
+        case _RefusalError():
+            return error.outcome
+        case smtplib.SMTPAuthenticationError():
+            return classify_refusal(Stage.AUTH, error.smtp_code, _decode(error.smtp_error))
+        case smtplib.SMTPResponseException() if error.smtp_code > 0:
+            return classify_refusal(Stage.CONNECT, error.smtp_code, _decode(error.smtp_error))
+        case smtplib.SMTPNotSupportedError() | ssl.SSLError():
+            # No way to sign in, or a certificate that cannot be trusted: settings, not the network.
+            return Outcome(Result.INSTALLATION_FAULT, _words(error))
+        case _:
+            return Outcome(Result.UNREACHABLE, _words(error))
+
+
+def _stuffed(content: bytes) -> bytes:
+    """Double leading dots (RFC 5321 section 4.5.2) and end with a line end."""
+    lines = content.removesuffix(_LINE_END).split(_LINE_END)
+    stuffed = [b"." + line if line.startswith(b".") else line for line in lines]
+    return _LINE_END.join(stuffed) + _LINE_END
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _decode(answer: bytes | str) -> str:
+    return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
