@@ -14,6 +14,7 @@ from typing import Final, Literal, NoReturn, cast, get_args
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import click
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -27,8 +28,8 @@ Locale = Literal["nb", "nn", "en"]
 StartTls = Literal["required", "optional", "off"]
 
 
-class SettingError(ValueError):
-    """A setting that cannot be used; the text is one line that names it."""
+class SettingError(click.ClickException):
+    """A setting that cannot be used; a command shows it as one line that names the setting."""
 
     def __init__(self, name: str, message: str) -> None:
         """Take the environment variable's name and what is wrong with its value."""
@@ -137,6 +138,14 @@ class _Reader:
             self._refuse("DATABASE_URL", "must start with sqlite:// or postgresql://")
         if url.database in {None, "", ":memory:"}:
             self._refuse("DATABASE_URL", "names no file; a database in memory would be lost")
+        file = Path(str(url.database))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            usable = os.access(file if file.exists() else file.parent, os.R_OK | os.W_OK)
+        except OSError:
+            usable = False
+        if not usable:
+            self._refuse("DATABASE_URL", f"cannot write to {file}")
         return url
 
     def secret_key(self, database: URL) -> str:
@@ -150,9 +159,8 @@ class _Reader:
         path = Path(str(database.database)).with_suffix(".key")
         try:
             return _kept_key(path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._refuse("DATABASE_URL", f"the folder {path.parent} cannot be used: {reason}")
+        except OSError:
+            self._refuse("SECRET_KEY", f"is not set and cannot be kept in {path}")
 
     def smtp(self) -> SmtpSettings | None:
         text = self._get("SMTP_URL")
@@ -242,7 +250,6 @@ def _default_sender(base: SplitResult) -> str:
 def _kept_key(path: Path) -> str:
     """Return the key in `path`, which only its owner may read; make it the first time."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(48))

@@ -63,11 +63,12 @@ def test_the_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> No
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
 
 
-def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("env", [{}, KEY], ids=["key to be made", "key given"])
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, env: dict[str, str]) -> None:
     (tmp_path / "file").write_text("")
-    env = {"TRACKER_DATABASE_URL": f"sqlite:///{tmp_path}/file/tracker.db"}
+    url = {"TRACKER_DATABASE_URL": f"sqlite:///{tmp_path}/file/tracker.db"}
     with pytest.raises(SettingError, match=rf"^TRACKER_DATABASE_URL: .*{tmp_path}/file"):
-        Settings.from_env(env)
+        Settings.from_env(env | url)
 
 
 @pytest.mark.parametrize(

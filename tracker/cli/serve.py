@@ -1,0 +1,79 @@
+"""`serve` and `worker`: the processes that stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from werkzeug.local import LocalProxy
+
+from config import Settings
+from tracker import serve as processes
+from tracker.cli.common import the_tracker
+from tracker.services import installation
+from tracker.web.context import EXTENSION, Tracker
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - recognised, never the default
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Name or IP address.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@with_appcontext
+def serve(host: str, port: int) -> None:
+    """Run web, scheduler and delivery in one process."""
+    app = _app()
+    tracker = the_tracker()
+    shown = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+    if tracker.settings.base_url == Settings.base_url:
+        # Nobody has said how the product is reached, so links lead to where it listens.
+        settings = replace(tracker.settings, base_url=f"http://{shown}:{port}")
+        app.extensions[EXTENSION] = tracker = replace(tracker, settings=settings)
+    try:
+        listener = processes.listen(host, port)
+    except processes.PortTakenError as error:
+        raise click.ClickException(
+            f"Cannot listen on {shown}:{port}: {error}. Choose another with --port."
+        ) from error
+    click.echo(f"Open {tracker.settings.base_url}/")
+    for line in _hints(tracker):
+        click.echo(line)
+    click.echo("Stop with Ctrl-C.")
+    tracker.database.dispose()
+    processes.serve(app, listener)
+
+
+@click.command()
+@with_appcontext
+def worker() -> None:
+    """Run scheduler and delivery without web."""
+    tracker = the_tracker()
+    click.echo("Reminders are planned and sent from here.")
+    for line in _hints(tracker):
+        click.echo(line)
+    click.echo("Stop with Ctrl-C.")
+    processes.work(_app())
+
+
+def _app() -> Flask:
+    return cast("LocalProxy[Flask]", current_app)._get_current_object()  # noqa: SLF001 - documented
+
+
+def _hints(tracker: Tracker) -> list[str]:
+    """Return what whoever starts the product should know, one line each."""
+    settings = tracker.settings
+    with tracker.database.session(write=False) as session:
+        demonstration = installation.is_demonstration(session)
+    if demonstration:
+        return ["This is a demonstration: choose on the sign-in page who to be, without password."]
+    if settings.smtp is None:
+        return ["No mail leaves: TRACKER_SMTP_URL is not set. The mails are shown at /mailbox."]
+    if settings.is_local and not settings.smtp.is_local:
+        return [f"Links in mails lead to {settings.base_url}; TRACKER_BASE_URL is not set."]
+    return []
+
+
+COMMANDS = [serve, worker]

@@ -1,0 +1,93 @@
+"""Everything in one process tree: the web in a gunicorn worker, with the scheduler beside it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from tracker import jobs
+
+THREADS = 8
+# A mail on its way is given this many seconds to end when the process is told to stop.
+GRACE = 10
+
+
+class PortTakenError(Exception):
+    """Another program listens there, or the address is not this machine's."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket on `host` (name or IP address) and `port`; raises PortTakenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=256)
+    except (OSError, OverflowError) as error:
+        # Python adds the address to the system's words.
+        reason = str(getattr(error, "strerror", None) or error).partition(" (")[0]
+        raise PortTakenError(reason) from error
+
+
+class _Worker(ThreadWorker):
+    """One worker with threads; Ctrl-C lets it finish what it does, as a stop request would."""
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        self.handle_exit(sig, frame)
+
+
+class _Server(BaseApplication):
+    """Gunicorn without command line or configuration file."""
+
+    def __init__(self, app: Flask, listener: socket.socket) -> None:
+        self.app = app
+        self.listener = listener
+        self.stop_jobs = lambda: None
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": f"fd://{self.listener.fileno()}",
+            "worker_class": _Worker,
+            # One process answers, so that the scheduler in it runs once.
+            "workers": 1,
+            "threads": THREADS,
+            "graceful_timeout": GRACE,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "post_worker_init": self._start,
+            "worker_exit": self._stop,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self.app
+
+    def _start(self, _worker: _Worker) -> None:
+        self.stop_jobs = jobs.start(self.app)
+
+    def _stop(self, _arbiter: Any, _worker: _Worker) -> None:
+        self.stop_jobs()
+
+
+def serve(app: Flask, listener: socket.socket) -> None:
+    """Answer on `listener` and run the scheduler until SIGINT or SIGTERM; exits the process.
+
+    The caller has closed its database connections: a worker process must not inherit them.
+    """
+    _Server(app, listener).run()
+
+
+def work(app: Flask) -> None:
+    """Run the scheduler without the web until SIGINT or SIGTERM."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stop_jobs = jobs.start(app)
+    stopped.wait()
+    stop_jobs()
