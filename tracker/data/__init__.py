@@ -19,9 +19,9 @@ Fact = TypeVar("Fact")
 NOTE_KINDS = frozenset(
     {"definition", "mandate", "obstacle", "proposal", "remark", "theme", "weakness"}
 )
-PRECISIONS = frozenset({"day", "month", "season", "year", "years"})
+SORTABLE = frozenset({"day", "month"})
+PRECISIONS = SORTABLE | {"season", "year", "years"}
 TASK_KINDS = frozenset({"recommendation", "goal"})
-SUCCESSION_KINDS = frozenset({"became", "part"})
 
 
 class DataError(ValueError):
@@ -49,27 +49,28 @@ class ForumFact:
 
 @dataclass(frozen=True, kw_only=True)
 class NoteFact:
-    """A piece of context on a source: a verbatim quote, a remark of this product's, or both."""
+    """A piece of context on a source: a verbatim quote, where needed with this product's remark."""
 
     kind: str
-    quote: str | None = None
-    text_nb: str | None = None
-    text_nn: str | None = None
+    quote: str
+    text_nb: str = ""
+    text_nn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimelineFact:
     """A dated entry of a source. ``date_text`` is verbatim; ``sort_date`` only where it is known.
 
-    ``derived`` marks a date that the text implies but does not write.
+    ``body`` is who did it, as written. The text explains a date that the document only implies.
     """
 
     date_text: str
     precision: str
     quote: str
     sort_date: date | None = None
-    actor_text: str | None = None
-    derived: bool = False
+    body: str | None = None
+    text_nb: str = ""
+    text_nn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class TaskFact:
     title_nb: str
     title_nn: str
     quote: str
-    description: str | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,6 @@ class SourceFact:
     author: str | None = None
     date_text: str | None = None
     sort_date: date | None = None
-    address: str | None = None
     notes: tuple[NoteFact, ...] = ()
     timeline: tuple[TimelineFact, ...] = ()
     tasks: tuple[TaskFact, ...] = ()
@@ -130,27 +130,26 @@ class PublicNumber:
 
     actor: str
     number: str
-    origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublicSuccession:
-    """A body that became another (``became``) or gave a part of itself to it (``part``)."""
+    """A body that became another or gave a part of itself to it, which the note then says."""
 
     predecessor: str
     successor: str
     date: date
-    kind: str
+    note_nb: str = ""
+    note_nn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublicNote:
-    """A remark on a source, with where it can be checked."""
+    """A remark on a source."""
 
     source: str
     text_nb: str
     text_nn: str
-    origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +162,6 @@ class PublicTimeline:
     sort_date: date
     text_nb: str
     text_nn: str
-    origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +208,9 @@ def parse_starting_set(text: str) -> StartingSet:
     for source in found.sources:
         _known("kind of note", (note.kind for note in source.notes), NOTE_KINDS)
         _known("precision", (entry.precision for entry in source.timeline), PRECISIONS)
+        for entry in source.timeline:
+            if (entry.sort_date is not None) != (entry.precision in SORTABLE):
+                raise DataError(f"{entry.date_text}: only a day or a month has a date to sort by")
         for task in source.tasks:
             if not task.ref.startswith(f"{source.ref}-"):
                 raise DataError(f"{task.ref} does not begin with its source's {source.ref}-")
@@ -235,7 +236,6 @@ def parse_public_layer(text: str, base: StartingSet) -> PublicLayer:
     _known("actor", (row.actor for row in found.organisation_numbers), names)
     _known("actor", (row.predecessor for row in found.successions), names)
     _known("actor", (row.successor for row in found.successions), names)
-    _known("kind of succession", (row.kind for row in found.successions), SUCCESSION_KINDS)
     _known("source", (row.source for row in found.notes), refs)
     _known("source", (row.source for row in found.timeline), refs)
     _known("precision", (row.precision for row in found.timeline), PRECISIONS)
