@@ -7,7 +7,7 @@ first time a locale is used.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -17,6 +17,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_skeleton
+from babel.lists import format_list as babel_format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import LazyProxy, NullTranslations, Translations
@@ -132,3 +133,8 @@ def format_deadline(date: dt.date, precision: str) -> str:
         period = format_skeleton("yMMMM", date, locale=_CLDR[_locale.get()])
         return gettext("during %(period)s", period=period)
     return format_date_day(date)
+
+
+def format_list(items: Sequence[str]) -> str:
+    """Return `a, b og c`."""
+    return babel_format_list(items, locale=_CLDR[_locale.get()])
