@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from playwright.sync_api import Browser, Page
 from sqlalchemy import make_url
 
 from config import Settings
+from tests.browser import chromium, complaints, listening_socket, served
+from tests.client import Client, Clock, session_token, tracker_of
 from tests.databases import PostgreSQL, migrate, postgresql
+from tests.factories import NOW
+from tracker import create_app
 from tracker.db import Database
+from tracker.domain.roles import Person
+from tracker.models import User
+from tracker.services import audit
+from tracker.web.context import EXTENSION, TOKEN
+from tracker.services import audit
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +99,90 @@ def settings(database_url: str) -> Settings:
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     """The test's database without the web around it, for services and jobs."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, before_commit=audit.write_pending)
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def now() -> Clock:
+    """The application's clock; stands still at `factories.NOW` until it is moved."""
+    return Clock(NOW)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, now: Clock) -> Flask:
+    """The whole application on the test's database."""
+    return make_app(settings, database, now)
+
+
+def make_app(settings: Settings, database: Database, now: Clock) -> Flask:
+    app = create_app(settings, now=now)
+    # One pool for the test and the application, so that queries of both are counted.
+    app.extensions[EXTENSION] = replace(tracker_of(app), database=database)
+    app.testing = True
+    app.test_client_class = Client
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> Client:
+    """Somebody who is not signed in."""
+    return cast("Client", app.test_client())
+
+
+@pytest.fixture
+def as_user(app: Flask) -> Callable[[User | Person], Client]:
+    """`as_user(kari)` is a browser in which Kari is signed in."""
+    return lambda who: cast("Client", app.test_client()).sign_in(who)
+
+
+@pytest.fixture(scope="session")
+def chromium_browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@dataclass(frozen=True)
+class Live:
+    """The application behind a real address, and browsers that visit it."""
+
+    app: Flask
+    url: str
+    browser: Browser
+    pages: list[tuple[Page, list[str]]]
+
+    def open(self, path: str = "/", *, who: User | Person | None = None, **options: Any) -> Page:
+        """Open `path` in a browser of its own, signed in as `who`.
+
+        `options` are Playwright's for a new context: `locale`, `viewport`, `color_scheme`, ….
+        """
+        context = self.browser.new_context(**({"locale": "nb-NO"} | options))
+        if who is not None:
+            serializer = SecureCookieSessionInterface().get_signing_serializer(self.app)
+            assert serializer is not None
+            cookie = serializer.dumps({TOKEN: session_token(self.app, who)})
+            name = self.app.config["SESSION_COOKIE_NAME"]
+            context.add_cookies([{"name": name, "value": str(cookie), "url": self.url}])
+        page = context.new_page()
+        self.pages.append((page, complaints(page)))
+        page.goto(self.url + path)
+        return page
+
+
+@pytest.fixture
+def live(
+    settings: Settings, database: Database, now: Clock, chromium_browser: Browser
+) -> Iterator[Live]:
+    """The application in a real Chromium; script errors and breaches of its policy fail."""
+    listener = listening_socket()
+    host, port = listener.getsockname()
+    app = make_app(replace(settings, base_url=f"http://{host}:{port}"), database, now)
+    found: list[str] = []
+    with served(app, listener) as url:
+        live = Live(app, url, chromium_browser, [])
+        yield live
+        for page, complaints_of_page in live.pages:
+            found += complaints_of_page
+            page.context.close()
+    assert not found, "\n".join(found)

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import secrets
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,9 @@ def write_pending(session: Session) -> None:
         details.append({"event_id": number, "salt": salt, "details": noted["details"]})
     session.execute(insert(AuditEvent), events)
     session.execute(insert(AuditDetails), details)
-    session.execute(update(AuditHead).where(AuditHead.id == 1).values(last_id=number, hash=previous))
+    session.execute(
+        update(AuditHead).where(AuditHead.id == 1).values(last_id=number, hash=previous)
+    )
 
 
 def discard_pending(session: Session) -> None:
@@ -137,13 +140,13 @@ def verify(session: Session, *, expected_head: str | None = None) -> Verificatio
         .execution_options(yield_per=1000)
     )
     number, previous, seen_expected = 0, ZERO_HASH, expected_head in {None, ZERO_HASH}
-    for event, details in rows:
-        what = _damage_of(event, details, number=number, previous=previous, erased=erased)
-        if what:
-            return Verification(number, previous, Damage(event.id, what))
-        number, previous = event.id, event.hash
-        seen_expected = seen_expected or previous == expected_head
-        session.expunge(event)
+    with closing(rows):
+        for event, details in rows:
+            what = _damage_of(event, details, number=number, previous=previous, erased=erased)
+            if what:
+                return Verification(number, previous, Damage(event.id, what))
+            number, previous = event.id, event.hash
+            seen_expected = seen_expected or previous == expected_head
     count, head_hash = head(session)
     if (count, head_hash) != (number, previous):
         return Verification(number, previous, Damage(number + 1, "missing: the head knows more"))
