@@ -25,7 +25,6 @@ from tracker.domain.roles import Person
 from tracker.models import User
 from tracker.services import audit
 from tracker.web.context import EXTENSION, TOKEN
-from tracker.services import audit
 
 
 @pytest.fixture(scope="session")
