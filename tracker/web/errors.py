@@ -17,8 +17,7 @@ from tracker.domain.errors import (
     NotFoundError,
     TooManyAttemptsError,
 )
-from tracker.i18n import gettext
-from tracker.web.messages import MESSAGES
+from tracker.web.messages import words
 
 STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -31,8 +30,7 @@ STATUS = {
 
 def explanation(error: DomainError) -> str:
     """Return what `error` means, in the words and language of the person."""
-    message = MESSAGES.get(error.code)
-    return gettext(message, **error.details) if message else ""
+    return words(error.code, **error.details)
 
 
 def page(status: int, message: str = "", *, retry_after: int | None = None) -> tuple[str, int]:
@@ -57,11 +55,11 @@ def _http_error(error: HTTPException) -> tuple[str, int] | HTTPException:
 
 
 def _csrf_error(_error: CSRFError) -> tuple[str, int]:
-    return page(HTTPStatus.BAD_REQUEST, gettext(MESSAGES["csrf"]))
+    return page(HTTPStatus.BAD_REQUEST, words("csrf"))
 
 
 def _stale(_error: StaleDataError) -> tuple[str, int]:
-    return page(HTTPStatus.CONFLICT, gettext(MESSAGES["changed_meanwhile"]))
+    return page(HTTPStatus.CONFLICT, words("changed_meanwhile"))
 
 
 def _crash(error: Exception) -> tuple[str, int]:

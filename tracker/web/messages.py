@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tracker.i18n import N_
+from typing import Any
+
+from tracker.i18n import N_, gettext
 
 MESSAGES = {
     "changed_meanwhile": N_(
@@ -14,3 +16,9 @@ MESSAGES = {
     "not_for_your_role": N_("This is done by somebody with another role than yours."),
     "sign_in_first": N_("Sign in first."),
 }
+
+
+def words(code: str, **details: Any) -> str:
+    """Return the explanation of `code` in the person's language; empty where there is none."""
+    message = MESSAGES.get(code)
+    return gettext(message, **details) if message else ""
