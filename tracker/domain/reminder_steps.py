@@ -1,0 +1,184 @@
+"""The steps of a reminder: which there are, the day each belongs to and the day it is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from itertools import chain
+from typing import Final, NamedTuple
+
+from tracker.domain.calendar import Calendar, first_of_next_month, next_monday
+from tracker.domain.status import Precision
+
+
+class StepKind(StrEnum):
+    """Steps that are known by a name; those before and after the deadline are day offsets."""
+
+    WEEK = "week"
+    MONTH = "month"
+    ESCALATE_LEAD = "escalate_lead"
+    ESCALATE_COORDINATOR = "escalate_coordinator"
+    QUESTION = "question"
+    LOOK_AGAIN = "look_again"
+    CONFIRM = "confirm"
+    DECIDE_DEADLINE = "decide_deadline"
+    ASSIGNED = "assigned"
+    SENT_BACK = "sent_back"
+    CONFIRMED = "confirmed"
+    DEADLINE_DECIDED = "deadline_decided"
+    NOT_MINE = "not_mine"
+    UNSETTLED = "unsettled"
+
+
+class Section(IntEnum):
+    """The parts of a digest, in their order."""
+
+    OVERDUE = 1
+    DUE_SOON = 2
+    QUESTION = 3
+    NOTICE = 4
+
+
+FROM_DEADLINE: Final = frozenset(
+    {StepKind.WEEK, StepKind.MONTH, StepKind.ESCALATE_LEAD, StepKind.ESCALATE_COORDINATOR}
+)
+_QUESTIONS: Final = frozenset(
+    {StepKind.QUESTION, StepKind.LOOK_AGAIN, StepKind.CONFIRM, StepKind.DECIDE_DEADLINE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How many days before or after something a step comes."""
+
+    before: tuple[int, ...] = (30, 7, 0)
+    before_year_end: tuple[int, ...] = (90, 30, 0)
+    """For deadlines set as a year."""
+    late: int = 1
+    weeks: int = 4
+    """How often a late task is reminded weekly before it is reminded monthly."""
+    leads_told: int = 14
+    coordinator_told: int = 21
+    silence: int = 90
+    """Without an update for so long, a task without a deadline is asked about."""
+    answered: int = 7
+    """For so long an update satisfies the steps before the deadline."""
+    news: int = 30
+    """So long an event is worth telling to somebody who has not been told."""
+
+
+class Step(NamedTuple):
+    """One step of one task."""
+
+    name: str
+    occurrence: str
+    """Tells repeats apart; empty for steps that come once."""
+    nominal_on: dt.date
+    send_on: dt.date
+    """The working day it moves to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Reckons the steps that have been reached by `today`, earliest first."""
+
+    rules: Rules
+    calendar: Calendar
+    today: dt.date
+    _deadlines: dict[tuple[dt.date, Precision], tuple[Step, ...]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def of_deadline(self, due: dt.date, precision: Precision) -> tuple[Step, ...]:
+        """Return the reached steps of a task due on `due`."""
+        # Many tasks share a deadline, so that each is reckoned once.
+        steps = self._deadlines.get((due, precision))
+        if steps is None:
+            reached = chain(self._before(due, precision), self._late(due))
+            steps = self._deadlines[due, precision] = tuple(reached)
+        return steps
+
+    def escalation(self, kind: StepKind, due: dt.date) -> tuple[Step, ...]:
+        """Return the escalation to the leads or the coordinator when it has been reached."""
+        days = (
+            self.rules.leads_told if kind is StepKind.ESCALATE_LEAD else self.rules.coordinator_told
+        )
+        return self.once(kind, "", due + dt.timedelta(days=days))
+
+    def once(self, kind: StepKind, occurrence: str, nominal: dt.date) -> tuple[Step, ...]:
+        """Return the one step of `nominal`, or nothing when it has not been reached."""
+        return tuple(self._reached_after([(kind, occurrence, nominal)]))
+
+    def until_decided(self, kind: StepKind, cause: int, since: dt.date) -> tuple[Step, ...]:
+        """Return the steps that remind of a decision: at once, then weekly, then monthly.
+
+        `cause` is the id of the row that asked for it, on the date `since`.
+        """
+        repeats = ((kind, day.isoformat(), day) for _, day in _repeats(since, self.rules.weeks))
+        return tuple(self._reached_after(chain([(kind, str(cause), since)], repeats)))
+
+    def monthly(self, kind: StepKind, since: dt.date) -> tuple[Step, ...]:
+        """Return the step of this month; none before the month after `since`."""
+        first = self.today.replace(day=1)
+        return self.once(kind, first.strftime("%Y-%m"), first) if first > since else ()
+
+    def month_starts(self, first: dt.date) -> Iterator[dt.date]:
+        """Give the first working day of each month that begins between `first` and today."""
+        month = first_of_next_month(first)
+        while month <= self.today:
+            yield self.calendar.working_day_on_or_after(month)
+            month = first_of_next_month(month)
+
+    def _before(self, due: dt.date, precision: Precision) -> Iterator[Step]:
+        is_year = precision is Precision.YEAR
+        for days in self.rules.before_year_end if is_year else self.rules.before:
+            nominal = due - dt.timedelta(days=days)
+            if nominal - self.today > dt.timedelta(days=366):
+                return  # far ahead; no run of closed days is that long
+            send_on = self.calendar.working_day_on_or_before(nominal)
+            if send_on > self.today:
+                return
+            yield Step(str(-days), "", nominal, send_on)
+
+    def _late(self, due: dt.date) -> Iterator[Step]:
+        if due >= self.today:
+            return iter(())
+        first = due + dt.timedelta(days=self.rules.late)
+        repeats = ((kind, day.isoformat(), day) for kind, day in _repeats(first, self.rules.weeks))
+        return self._reached_after(chain([(str(self.rules.late), "", first)], repeats))
+
+    def _reached_after(self, steps: Iterable[tuple[str, str, dt.date]]) -> Iterator[Step]:
+        for name, occurrence, nominal in steps:
+            if nominal > self.today:
+                return
+            send_on = self.calendar.working_day_on_or_after(nominal)
+            if send_on > self.today:
+                return
+            yield Step(name, occurrence, nominal, send_on)
+
+
+def is_before_deadline(name: str) -> bool:
+    """Return whether the step comes strictly before the deadline."""
+    return name.startswith("-")
+
+
+def section_of(name: str) -> Section:
+    """Return the part of the digest that a step belongs to."""
+    if is_before_deadline(name) or name == "0":
+        return Section.DUE_SOON
+    if name.isdigit() or name in FROM_DEADLINE:
+        return Section.OVERDUE
+    return Section.QUESTION if name in _QUESTIONS else Section.NOTICE
+
+
+def _repeats(after: dt.date, weeks: int) -> Iterator[tuple[StepKind, dt.date]]:
+    """Give the first `weeks` Mondays after `after`, then the first of each month, for ever."""
+    day = after
+    for _ in range(weeks):
+        day = next_monday(day)
+        yield StepKind.WEEK, day
+    while True:
+        day = first_of_next_month(day)
+        yield StepKind.MONTH, day

@@ -1,0 +1,367 @@
+"""Who is to be reminded of what today. Pure: it is told the date and what is already planned.
+
+A run asks for each task which steps have been reached, and plans those that are not yet planned.
+It never asks whether a step falls on this very day, so a day without a run loses nothing.
+docs/reminders.md tells the rules to people.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from tracker.domain.calendar import Calendar
+from tracker.domain.reminder_facts import Audience, Key, People, Receiver, TaskFacts
+from tracker.domain.reminder_steps import (
+    Rules,
+    Schedule,
+    Section,
+    Step,
+    StepKind,
+    is_before_deadline,
+    section_of,
+)
+from tracker.domain.status import Status
+
+ONE_SERIES: Final = 0
+"""The series of steps that the deadline does not move: their occurrence tells them apart."""
+
+
+class Reason(StrEnum):
+    """Why a step was reached and yet not sent."""
+
+    LATER_STEP = "later_step"
+    """A later step of the same task was reached too."""
+    ANSWERED = "answered"
+    """There was an answer within the last days before the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A step that was reached and not yet planned: to be sent, or recorded as superseded."""
+
+    key: Key
+    nominal_on: dt.date
+    send_on: dt.date
+    due: dt.date | None
+    superseded: Reason | None = None
+
+    @property
+    def label(self) -> int | str:
+        """The days from the deadline to the step's own day, or the kind of the step."""
+        if self.due is None or section_of(self.key.step) > Section.DUE_SOON:
+            return self.key.step
+        return (self.nominal_on - self.due).days
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one receiver's digest says of one task. The first find is the weightiest."""
+
+    task_id: int
+    finds: list[Find] = field(default_factory=list)
+
+    @property
+    def main(self) -> Find:
+        """The find that decides where in the digest the line stands."""
+        return self.finds[0]
+
+    @property
+    def section(self) -> Section:
+        """The part of the digest that the line stands in."""
+        return section_of(self.main.key.step)
+
+
+class _Reached(NamedTuple):
+    """Steps reached for one receiver, earliest first, of which only the last is worth sending."""
+
+    receiver: Receiver
+    series: int
+    steps: tuple[Step, ...]
+
+    def key(self, task: TaskFacts, step: Step) -> Key:
+        audience, addressee = self.receiver
+        return Key(task.id, self.series, audience, step.name, step.occurrence, addressee)
+
+
+def plan(
+    tasks: Iterable[TaskFacts],
+    *,
+    people: People,
+    rules: Rules,
+    planned: Mapping[int, Collection[Key]],
+    today: dt.date,
+    calendar: Calendar,
+    busy: Collection[str] = (),
+) -> Iterator[Find]:
+    """Give what has been reached by the local date `today` and is not in `planned`.
+
+    `planned` holds the keys by task id; a cancelled key is left out, so that it can come again.
+    Of several steps reached for one task and receiver only the latest is to be sent; the others
+    come marked as superseded. The finds of `busy` addressees (who have had today's digest)
+    wait, and on a closed day everything does.
+    """
+    if calendar.is_closed(today):
+        return
+    schedule = Schedule(rules, calendar, today)
+    for task in tasks:
+        yield from _plan_one(task, people, planned.get(task.id, ()), schedule, busy)
+
+
+def still_holds(
+    key: Key,
+    task: TaskFacts,
+    *,
+    people: People,
+    rules: Rules,
+    planned: Collection[Key],
+    today: dt.date,
+    calendar: Calendar,
+) -> bool:
+    """Return whether a reminder planned earlier is still worth sending on `today`.
+
+    It is not when the task, its owner or the receiver has changed so that it would not be planned
+    any more, or when there has been an answer. `planned` are the task's keys.
+    """
+    schedule = Schedule(rules, calendar, today)
+    others = [other for other in planned if other != key]
+    for reached in _reached(task, people, schedule, others):
+        for step in reached.steps:
+            if reached.key(task, step) == key:
+                return _superseded(task, step, step, schedule) is None
+    return False
+
+
+def next_escalation(
+    task: TaskFacts, *, people: People, rules: Rules, today: dt.date, calendar: Calendar
+) -> tuple[StepKind, dt.date] | None:
+    """Return which escalation of a late task comes after `today` and when, if any.
+
+    The owner is told of it beforehand.
+    """
+    if task.due is None or task.due >= today:
+        return None
+    horizon = Schedule(rules, calendar, task.due + dt.timedelta(days=366))
+    steps = [
+        step
+        for reached in _escalations(task, task.due, people, people.receivers(task), horizon)
+        for step in reached.steps
+        if step.send_on > today
+    ]
+    first = min(steps, key=lambda step: step.send_on, default=None)
+    return (StepKind(first.name), first.send_on) if first else None
+
+
+def forecast(
+    tasks: Iterable[TaskFacts],
+    *,
+    people: People,
+    rules: Rules,
+    planned: Mapping[int, Collection[Key]],
+    first: dt.date,
+    last: dt.date,
+    calendar: Calendar,
+    busy: Collection[str] = (),
+) -> Iterator[tuple[dt.date, Find]]:
+    """Give what the runs of the days `first` to `last` would send if nothing changed.
+
+    The order is by task, then by day. `busy` are the addressees who have had the digest of
+    `first`.
+    """
+    horizon = Schedule(rules, calendar, last)
+    common = {calendar.working_day_on_or_after(first), *horizon.month_starts(first)}
+    if busy:
+        common.add(calendar.working_day_on_or_after(first + dt.timedelta(days=1)))
+    schedules: dict[dt.date, Schedule] = {}
+    for task in tasks:
+        known = set(planned.get(task.id, ()))
+        days = {
+            step.send_on
+            for reached in _reached(task, people, horizon, known)
+            for step in reached.steps
+            if reached.key(task, step) not in known
+        }
+        # Nothing can happen on other days than these, so that years are walked in no time.
+        if days or task.notices or task.is_unsettled:
+            days |= common
+        for day in sorted(day for day in days if first <= day <= last):
+            schedule = schedules.get(day) or schedules.setdefault(
+                day, Schedule(rules, calendar, day)
+            )
+            found = list(_plan_one(task, people, known, schedule, busy if day == first else ()))
+            known.update(find.key for find in found)
+            yield from ((day, find) for find in found if find.superseded is None)
+
+
+def digests(finds: Iterable[Find]) -> dict[str, list[Line]]:
+    """Return what each addressee's digest says: one line per task, the weightiest first."""
+    lines: defaultdict[str, dict[int, Line]] = defaultdict(dict)
+    for find in finds:
+        if find.superseded is None:
+            of_addressee = lines[find.key.addressee]
+            of_addressee.setdefault(find.key.task_id, Line(find.key.task_id)).finds.append(find)
+    for of_addressee in lines.values():
+        for line in of_addressee.values():
+            line.finds.sort(key=_weight)
+    return {
+        addressee: sorted(lines[addressee].values(), key=lambda line: _weight(line.main))
+        for addressee in sorted(lines)
+    }
+
+
+def _weight(find: Find) -> tuple[Section, dt.date, int, int]:
+    section = section_of(find.key.step)
+    return section, find.due or dt.date.max, find.key.task_id, -find.nominal_on.toordinal()
+
+
+def _plan_one(
+    task: TaskFacts,
+    people: People,
+    known: Collection[Key],
+    schedule: Schedule,
+    busy: Collection[str],
+) -> Iterator[Find]:
+    for reached in _reached(task, people, schedule, known):
+        if reached.receiver.addressee in busy:
+            continue
+        latest = reached.steps[-1]
+        for step in reached.steps:
+            key = reached.key(task, step)
+            if key not in known:
+                superseded = _superseded(task, step, latest, schedule)
+                yield Find(key, step.nominal_on, step.send_on, task.due, superseded)
+
+
+def _superseded(task: TaskFacts, step: Step, latest: Step, schedule: Schedule) -> Reason | None:
+    if step is not latest:
+        return Reason.LATER_STEP
+    if is_before_deadline(step.name) and task.last_update_on is not None:
+        silent = schedule.today - task.last_update_on
+        if 0 <= silent.days <= schedule.rules.answered:
+            return Reason.ANSWERED
+    return None
+
+
+def _reached(
+    task: TaskFacts, people: People, schedule: Schedule, known: Collection[Key]
+) -> Iterator[_Reached]:
+    """Give the steps that have been reached, by receiver; never an empty one."""
+    receivers = people.receivers(task)
+    if not task.is_finished:
+        if not task.is_paused(schedule.today):
+            yield from _of_owner(task, people, receivers, schedule)
+        yield from _assigned(task, people, schedule, known)
+        yield from _of_coordinator(task, people, schedule)
+    yield from _notices(task, people, receivers, schedule)
+
+
+def _of_owner(
+    task: TaskFacts, people: People, receivers: list[Receiver], schedule: Schedule
+) -> Iterator[_Reached]:
+    """Give what the owner's side is asked: to keep the deadline, or for a sign of life."""
+    if task.status is Status.ON_HOLD and task.look_again_on is not None:
+        step = schedule.once(
+            StepKind.LOOK_AGAIN, task.look_again_on.isoformat(), task.look_again_on
+        )
+        yield from _to(receivers, ONE_SERIES, step)
+    if task.due is None or task.status is Status.ONGOING:
+        if task.owner_id is not None:
+            yield from _to(receivers, ONE_SERIES, _question(task, schedule))
+        return
+    steps = schedule.of_deadline(task.due, task.precision)
+    if task.status is None:
+        # What is not settled is never late.
+        steps = tuple(step for step in steps if step.nominal_on <= task.due)
+    yield from _to(receivers, task.series, steps)
+    if task.status is not None and task.due < schedule.today:
+        yield from _escalations(task, task.due, people, receivers, schedule)
+
+
+def _escalations(
+    task: TaskFacts, due: dt.date, people: People, receivers: list[Receiver], schedule: Schedule
+) -> Iterator[_Reached]:
+    """Give the escalations, but not to those who are reminded of the task all along."""
+    reminded = {receiver.addressee for receiver in receivers}
+    for kind, told in (
+        (StepKind.ESCALATE_LEAD, people.leads_of(task)),
+        (StepKind.ESCALATE_COORDINATOR, people.coordinating()),
+    ):
+        others = [receiver for receiver in told if receiver.addressee not in reminded]
+        yield from _to(others, task.series, schedule.escalation(kind, due))
+
+
+def _question(task: TaskFacts, schedule: Schedule) -> tuple[Step, ...]:
+    """Return the question that a silence leads to: one per silence, known by its first day."""
+    since = max(
+        day
+        for day in (
+            task.created_on,
+            task.no_deadline_since,
+            task.last_update_on,
+            task.look_again_on if task.status is Status.ON_HOLD else None,
+        )
+        if day is not None
+    )
+    asked_on = since + dt.timedelta(days=schedule.rules.silence)
+    return schedule.once(StepKind.QUESTION, since.isoformat(), asked_on)
+
+
+def _assigned(
+    task: TaskFacts, people: People, schedule: Schedule, known: Collection[Key]
+) -> Iterator[_Reached]:
+    """Give the notice to a responsible person who is not the one that was told last.
+
+    The occurrence counts how often the task was assigned to somebody new, so that a person who
+    gets it back is told again.
+    """
+    if task.responsible_id not in people.user_ids:
+        return
+    receiver = Receiver(Audience.RESPONSIBLE, f"user:{task.responsible_id}")
+    told = [(int(key.occurrence), key.addressee) for key in known if key.step == StepKind.ASSIGNED]
+    number, addressee = max(told, default=(0, ""))
+    if addressee != receiver.addressee:
+        today = schedule.today
+        step = Step(StepKind.ASSIGNED, str(number + 1), today, today)
+        yield _Reached(receiver, ONE_SERIES, (step,))
+
+
+def _of_coordinator(task: TaskFacts, people: People, schedule: Schedule) -> Iterator[_Reached]:
+    """Give what the secretariat is asked: to decide, and to have things settled."""
+    if task.status is Status.REPORTED_DONE and task.reported is not None:
+        cause, since, _ = task.reported
+        steps = schedule.until_decided(StepKind.CONFIRM, cause, since)
+        yield from _to(people.deciding(task), ONE_SERIES, steps)
+    if task.deadline_request is not None:
+        cause, since, _ = task.deadline_request
+        steps = schedule.until_decided(StepKind.DECIDE_DEADLINE, cause, since)
+        yield from _to(people.coordinating(), ONE_SERIES, steps)
+    if task.is_unsettled:
+        step = schedule.monthly(StepKind.UNSETTLED, task.created_on)
+        yield from _to(people.coordinating(), ONE_SERIES, step)
+
+
+def _notices(
+    task: TaskFacts, people: People, receivers: list[Receiver], schedule: Schedule
+) -> Iterator[_Reached]:
+    """Give what has happened, to those whom it concerns and who have not done it themselves."""
+    for notice in task.notices:
+        if (schedule.today - notice.on).days > schedule.rules.news:
+            continue
+        told = people.coordinating() if notice.step is StepKind.NOT_MINE else list(receivers)
+        if notice.author_id in people.user_ids:
+            told.append(Receiver(Audience.AUTHOR, f"user:{notice.author_id}"))
+        seen = {f"user:{notice.by_id}"}
+        step = schedule.once(notice.step, str(notice.cause), notice.on)
+        for receiver in told:
+            if receiver.addressee not in seen:
+                seen.add(receiver.addressee)
+                yield from _to([receiver], ONE_SERIES, step)
+
+
+def _to(receivers: Iterable[Receiver], series: int, steps: tuple[Step, ...]) -> Iterator[_Reached]:
+    if steps:
+        yield from (_Reached(receiver, series, steps) for receiver in receivers)
