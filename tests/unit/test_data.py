@@ -177,8 +177,13 @@ language = "nb"
         (
             (
                 'language = "nb"',
-                'language = "nb"\n[[sources.timeline]]\ndate_text = "2020"\nprecision = "year"\n'
-                'quote = "q"\nsort_date = 2020-01-01',
+                """language = "nb"
+                [[sources.timeline]]
+                date_text = "2020"
+                precision = "year"
+                sort_date = 2020-01-01
+                quote = "q"
+                """,
             ),
             "2020: only a day or a month has a date",
         ),
