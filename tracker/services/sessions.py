@@ -27,6 +27,8 @@ class SignedIn:
     person: Person
     stale: bool
     """Its last-seen time is old enough to be renewed."""
+    kept_form: dict[str, Any] | None
+    """What was typed before signing in: `path`, `page` and `fields` (name and value)."""
 
 
 def token_hash(token: str) -> str:
@@ -70,7 +72,8 @@ def resolve(session: Session, *, token: str, now: dt.datetime) -> SignedIn | Non
         return None
     if now >= row.expires_at or now - row.last_seen_at >= IDLE:
         return None
-    return SignedIn(row.id, person_of(row.user), now - row.last_seen_at >= SEEN_EVERY)
+    stale = now - row.last_seen_at >= SEEN_EVERY
+    return SignedIn(row.id, person_of(row.user), stale, row.kept_form)
 
 
 def touch(session: Session, *, session_id: int, now: dt.datetime) -> None:
@@ -78,6 +81,11 @@ def touch(session: Session, *, session_id: int, now: dt.datetime) -> None:
     session.execute(
         update(UserSession).where(UserSession.id == session_id).values(last_seen_at=now)
     )
+
+
+def forget_kept_form(session: Session, *, session_id: int) -> None:
+    """Drop what was kept of a form, once it has been sent."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(kept_form=None))
 
 
 def revoke(session: Session, *, by: Person, session_id: int, now: dt.datetime) -> None:

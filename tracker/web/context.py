@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, Response, current_app, g, request, session
 from sqlalchemy.orm import Session
@@ -75,6 +75,12 @@ def session_id() -> int | None:
     return cast("int | None", g.get("session_id"))
 
 
+def kept_form() -> dict[str, Any] | None:
+    """Return what was typed into a form before signing in and is not sent yet, or None."""
+    current_person()
+    return cast("dict[str, Any] | None", g.get("kept_form"))
+
+
 def is_demonstration() -> bool:
     """Return whether the installation holds demonstration data."""
     if "demonstration" not in g:
@@ -90,6 +96,7 @@ def _signed_in() -> Person | None:
     if found is None:
         return None
     g.session_id = found.session_id
+    g.kept_form = found.kept_form
     if found.stale:
         if request.method == "POST":
             sessions.touch(db(), session_id=found.session_id, now=now())

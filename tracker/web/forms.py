@@ -1,0 +1,139 @@
+"""What every form shares: words in the person's language, limits, and what was typed before."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Final
+
+from flask import flash, request
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import Field, HiddenField, PasswordField, StringField, TextAreaField
+from wtforms.validators import StopValidation
+
+from tracker import i18n
+from tracker.domain.errors import InvalidError
+from tracker.i18n import N_, _, gettext
+from tracker.web import context
+from tracker.web.errors import explanation
+
+# WTForms has no catalogue for nynorsk, and its English speaks of programs, so the words are ours.
+_WORDS: Final = {
+    "This field is required.": N_("Fill in this field."),
+    "Not a valid choice.": N_("Choose one of the alternatives."),
+    "Invalid Choice: could not coerce.": N_("Choose one of the alternatives."),
+    "Not a valid date value.": N_("Write a date that exists, such as 31.12.2026."),
+    "Not a valid integer value.": N_("Write a whole number."),
+    "Number must be at least %(min)s.": N_("Write a number that is at least %(min)s."),
+    "Number must be at most %(max)s.": N_("Write a number that is at most %(max)s."),
+    "Number must be between %(min)s and %(max)s.": N_(
+        "Write a number between %(min)s and %(max)s."
+    ),
+    "'%(value)s' is not a valid choice for this field.": N_("Choose among the alternatives."),
+}
+
+
+class Longest:
+    """Refuses more than `most` characters; text fields without one have the limits below."""
+
+    def __init__(self, most: int) -> None:
+        """Take the number of characters that fit."""
+        self.most = most
+
+    def __call__(self, _form: FlaskForm, field: Field) -> None:
+        """Stop the validation of a field that holds too much."""
+        length = len(field.data or "")
+        if length > self.most:
+            raise StopValidation(
+                _(
+                    "The text has %(length)s characters, and %(most)s is the most that fits.",
+                    length=length,
+                    most=self.most,
+                )
+            )
+
+
+# The first class that a field is an instance of decides.
+_LIMITS: Final[tuple[tuple[type[Field], int], ...]] = (
+    (TextAreaField, 10_000),
+    (PasswordField, 200),
+    (StringField, 500),
+)
+
+
+class _Words:
+    """WTForms' interface to a catalogue; the locale is that of the moment."""
+
+    @staticmethod
+    def gettext(message: str) -> str:
+        return gettext(_WORDS.get(message, message))
+
+    @staticmethod
+    def ngettext(singular: str, plural: str, number: int) -> str:
+        if singular in _WORDS:
+            return gettext(_WORDS[singular])
+        return str(i18n.translations(i18n.get_locale()).ungettext(singular, plural, number))
+
+
+class BaseForm(FlaskForm):
+    """A form with our words, limits on text, and what was typed before a sign-in.
+
+    On GET, a form that posts to `action` (default: the page itself) is filled with what was typed
+    into it when the session had expired, and the page says so. Choices are `{value: label}` with
+    plain strings, or a list of SelectChoice; WTForms is about to drop tuples.
+    """
+
+    class Meta(FlaskForm.Meta):
+        def get_translations(self, _form: FlaskForm) -> _Words:
+            """Give WTForms the words above."""
+            return _Words()
+
+        def bind_field(self, form: FlaskForm, unbound_field: Any, options: dict[str, Any]) -> Field:
+            """Clean what is typed into text fields, and limit its length."""
+            field = super().bind_field(form, unbound_field, options)
+            if isinstance(field, StringField) and not isinstance(field, PasswordField):
+                field.filters = [_clean, *field.filters]
+            if isinstance(field, StringField) and not isinstance(field, HiddenField):
+                limited = any(isinstance(validator, Longest) for validator in field.validators)
+                most = next(most for kind, most in _LIMITS if isinstance(field, kind))
+                if not limited:
+                    field.validators = [Longest(most), *field.validators]
+            return field
+
+    def __init__(self, *, action: str | None = None, **kwargs: Any) -> None:
+        """Take the path that the form posts to, where that is not the page's own."""
+        kept = _kept(action or request.path)
+        if kept is not None and "formdata" not in kwargs:
+            kwargs["formdata"] = kept
+            flash(
+                _("You had been signed out. What you typed is still here, but is not sent yet."),
+                "warning",
+            )
+        super().__init__(**kwargs)
+
+    def refuse(self, error: InvalidError) -> None:
+        """Put the words of what a service refused at its field, or above all fields."""
+        words = explanation(error) or error.code
+        if error.field in self:
+            field = self[error.field]
+            field.errors = [*field.errors, words]
+        else:
+            self.form_errors.append(words)
+
+
+def _clean(text: str | None) -> str | None:
+    """Return `text` without outer space and control characters, in one Unicode form.
+
+    PostgreSQL refuses NUL, and browsers end lines with CR LF.
+    """
+    if text is None:
+        return None
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+
+
+def _kept(path: str) -> MultiDict[str, str] | None:
+    kept = context.kept_form() if request.method == "GET" else None
+    if kept is None or kept["path"] != path:
+        return None
+    return MultiDict((name, value) for name, value in kept["fields"])
