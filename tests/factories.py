@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import re
 from typing import Any, Final, TypeVar
 
 from sqlalchemy.orm import Session
 
+from tracker.domain import references
 from tracker.domain.roles import Person, Role
 from tracker.domain.status import Channel, Kind, Precision, Status
 from tracker.models import (
@@ -117,7 +117,7 @@ def task(
         "kind": Kind.MEASURE,
         "status": Status.IN_PROGRESS,
         "title_nb": title,
-        "search_text": f"{ref} {title}".lower(),
+        "search_text": references.search_text(ref, title),
         "created_at": NOW,
         "changed_at": NOW,
     }
@@ -127,7 +127,7 @@ def task(
         defaults["original_precision"] = values.get("deadline_precision", Precision.DAY)
     row = Task(
         ref=ref,
-        ref_key=re.sub(r"\d+", lambda number: number.group().zfill(6), ref),
+        ref_key=references.sort_key(ref),
         owner=owner,
         responsible=responsible,
         parent=parent,

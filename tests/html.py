@@ -49,14 +49,18 @@ class Form:
 
 
 def forms(root: ET.Element, page: str) -> list[Form]:
-    """Return the forms of the page whose address (path) is `page`."""
+    """Return the forms in the main part of the page whose address (path) is `page`.
+
+    What every page has around it (language, sign-out) is not what a test fills in.
+    """
     return [
         Form(
             action=urljoin(page, form.get("action") or page),
             method=(form.get("method") or "get").lower(),
             fields=_fields(form),
         )
-        for form in root.iter("form")
+        for main in root.iter("main")
+        for form in main.iter("form")
     ]
 
 
