@@ -23,6 +23,8 @@ DEFAULT_DATABASE_URL: Final = f"sqlite:///{Path(__file__).parent / 'instance' / 
 SHORTEST_SECRET_KEY: Final = 16
 # Clocks are moved between two and three; a slot there would be passed twice or never.
 CLOCK_CHANGE: Final = (dt.time(2), dt.time(3))
+# Påskeuke, fellesferie and romjul, as tracker.domain.calendar knows them.
+PERIODS: Final = frozenset({"easter_week", "summer", "romjul"})
 
 Locale = Literal["nb", "nn", "en"]
 StartTls = Literal["required", "optional", "off"]
@@ -54,6 +56,17 @@ class SmtpSettings:
 
 
 @dataclass(frozen=True)
+class ClosedDays:
+    """Days on which nothing is sent, besides weekends and public holidays."""
+
+    recurring: frozenset[tuple[int, int]] = frozenset()
+    """Month and day of each year."""
+    single: frozenset[dt.date] = frozenset()
+    periods: frozenset[str] = frozenset()
+    """Of `PERIODS`."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """What an installation decides; the README describes each setting."""
 
@@ -66,6 +79,7 @@ class Settings:
     timezone: str = "Europe/Oslo"
     locale: Locale = "nb"
     slots: tuple[dt.time, ...] = (dt.time(7),)
+    closed_days: ClosedDays = ClosedDays(recurring=frozenset({(12, 24), (12, 31)}))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -87,6 +101,7 @@ class Settings:
             timezone=read.timezone(),
             locale=read.locale(),
             slots=read.slots(),
+            closed_days=read.closed_days(),
         )
 
     @property
@@ -240,6 +255,28 @@ class _Reader:
                 self._refuse("SLOTS", "must not lie between 02:00 and 03:00, when clocks change")
             slots.add(slot)
         return tuple(sorted(slots))
+
+    def closed_days(self) -> ClosedDays:
+        recurring: set[tuple[int, int]] = set()
+        single: set[dt.date] = set()
+        periods: set[str] = set()
+        for text in self._get("CLOSED_DAYS", "12-24,12-31").split(","):
+            day = text.strip()
+            try:
+                if day in PERIODS:
+                    periods.add(day)
+                elif len(day) == len("12-24"):
+                    # A leap year, so that 02-29 is a day.
+                    date = dt.date.fromisoformat(f"2024-{day}")
+                    recurring.add((date.month, date.day))
+                else:
+                    single.add(dt.date.fromisoformat(day))
+            except ValueError:
+                names = ", ".join(sorted(PERIODS))
+                self._refuse(
+                    "CLOSED_DAYS", f"must be of 12-24, 2026-05-15 and {names}, with commas"
+                )
+        return ClosedDays(frozenset(recurring), frozenset(single), frozenset(periods))
 
 
 def _default_sender(base: SplitResult) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from config import SettingError, Settings, SmtpSettings, is_loopback
+from config import PERIODS, ClosedDays, SettingError, Settings, SmtpSettings, is_loopback
+from tracker.domain.calendar import Period
 
 KEY = {"TRACKER_SECRET_KEY": "k" * 32}
 
@@ -108,6 +109,19 @@ def test_slots_are_sorted_and_single() -> None:
     assert read(SLOTS="12:30, 07:00,12:30").slots == (dt.time(7), dt.time(12, 30))
 
 
+def test_closed_days_come_back_each_year_or_once_or_as_a_named_period() -> None:
+    assert read().closed_days == ClosedDays(recurring=frozenset({(12, 24), (12, 31)}))
+    assert read(CLOSED_DAYS="12-24, 2026-05-15,romjul").closed_days == ClosedDays(
+        recurring=frozenset({(12, 24)}),
+        single=frozenset({dt.date(2026, 5, 15)}),
+        periods=frozenset({"romjul"}),
+    )
+
+
+def test_the_named_periods_are_those_of_the_calendar() -> None:
+    assert {period.value for period in Period} == PERIODS
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -138,6 +152,9 @@ def test_slots_are_sorted_and_single() -> None:
         ("SLOTS", "7"),
         ("SLOTS", "25:00"),
         ("SLOTS", "02:30"),
+        ("CLOSED_DAYS", "christmas"),
+        ("CLOSED_DAYS", "12-32"),
+        ("CLOSED_DAYS", "2026-02-29"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_with_its_name(name: str, value: str) -> None:
