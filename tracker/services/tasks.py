@@ -1,0 +1,85 @@
+"""What all task features share: who sees which task, and the conditions that name a set of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.orm import Session, joinedload
+
+from tracker.domain.errors import ForbiddenError, NotFoundError
+from tracker.domain.roles import Person
+from tracker.domain.status import ACTIVE
+from tracker.models import Membership, Task, User
+
+PARTS = ("owner", "responsible", "deadline", "status")
+"""What the forum settles about a task, one by one."""
+OF_ACTOR = ("member", "lead")
+
+
+def visible_to(by: Person | None) -> Select[Task]:  # noqa: ARG001 - nothing is restricted yet
+    """Return the tasks that `by` may read; None is the system itself.
+
+    Every query for tasks starts here, so that restricting one takes a single condition. Queries
+    for columns continue with `with_only_columns`.
+    """
+    return select(Task)
+
+
+def get(session: Session, *, by: Person | None, task_id: int) -> Task:
+    """Return a task with its owner, responsible, source and parent; raises NotFoundError."""
+    task = session.scalar(
+        visible_to(by)
+        .where(Task.id == task_id)
+        .options(
+            joinedload(Task.owner),
+            joinedload(Task.responsible),
+            joinedload(Task.source),
+            joinedload(Task.parent),
+        )
+    )
+    if task is None:
+        raise NotFoundError("no_such_task")
+    return task
+
+
+def is_overdue(today: dt.date) -> ColumnElement[bool]:
+    """Return the condition under which a task is over its deadline (as `flags.flag_of` says)."""
+    return and_(Task.status.in_(ACTIVE), Task.deadline < today)
+
+
+def unsettled_parts(task: Any) -> tuple[str, ...]:
+    """Return which of owner, responsible, deadline and status nobody has settled yet.
+
+    `task` is a task or a row with its columns. Without an owner nobody can be responsible, so
+    that question does not arise.
+    """
+    open_questions = {
+        "owner": task.owner_id is None and task.owner_none_on is None,
+        "responsible": task.owner_id is not None
+        and task.responsible_id is None
+        and task.responsible_none_on is None,
+        "deadline": task.deadline is None and task.deadline_none_on is None,
+        "status": task.status is None and task.status_none_on is None,
+    }
+    return tuple(part for part in PARTS if open_questions[part])
+
+
+def people_of(session: Session, *, actor_id: int | None = None) -> list[tuple[int, int, str]]:
+    """Return (actor, person, name) of the active people who write for an actor, or for any."""
+    of = Membership.actor_id.is_not(None) if actor_id is None else Membership.actor_id == actor_id
+    rows = session.execute(
+        select(Membership.actor_id, User.id, User.name)
+        .join(User, User.id == Membership.user_id)
+        .where(of, Membership.role.in_(OF_ACTOR), User.active)
+        .distinct()
+        .order_by(Membership.actor_id, User.name, User.id)
+    )
+    return [(of_actor, user_id, name) for of_actor, user_id, name in rows if of_actor is not None]
+
+
+def require_coordinator(by: Person) -> None:
+    """Raise ForbiddenError unless `by` belongs to the forum's secretariat."""
+    if not by.is_coordinator:
+        raise ForbiddenError("not_for_your_role")
