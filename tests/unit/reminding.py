@@ -119,11 +119,7 @@ def days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 
 
 def sent(finds: list[tuple[dt.date, Find]]) -> list[tuple[dt.date, str, int | str]]:
-    return [
-        (day, find.key.addressee, find.label)
-        for day, find in finds
-        if find.superseded is None and find.key.step != "assigned"
-    ]
+    return [(day, find.key.addressee, find.label) for day, find in finds if find.superseded is None]
 
 
 def settled(clock: Clock, day: dt.date, *tasks: TaskFacts) -> Clock:

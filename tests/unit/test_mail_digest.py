@@ -8,8 +8,9 @@ from dataclasses import replace
 import html5lib
 import pytest
 
+from tracker.domain.reminder_steps import Section
 from tracker.mail import letters
-from tracker.mail.digest import Digest, Line, Section
+from tracker.mail.digest import Digest, Line
 
 TODAY = dt.date(2026, 6, 8)
 FRAME = letters.Frame(locale="nb", base_url="https://oppfolging.example", can_reply=True)

@@ -41,7 +41,7 @@ class Notice(NamedTuple):
 
     step: StepKind
     cause: int
-    """The id of the row that records it."""
+    """The id of the row that records it; for an assignment its number."""
     on: dt.date
     by_id: int | None
     """Who did it, and so needs not be told."""

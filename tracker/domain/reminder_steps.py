@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -32,21 +32,27 @@ class StepKind(StrEnum):
     UNSETTLED = "unsettled"
 
 
-class Section(IntEnum):
-    """The parts of a digest, in their order."""
+class Section(StrEnum):
+    """The parts of a digest, in the order they are read."""
 
-    OVERDUE = 1
-    DUE_SOON = 2
-    QUESTION = 3
-    NOTICE = 4
+    OVERDUE = "overdue"
+    DUE_SOON = "due_soon"
+    QUESTIONS = "questions"
+    RAISED = "raised"
+    TO_DECIDE = "to_decide"
+    NOTICES = "notices"
 
 
-FROM_DEADLINE: Final = frozenset(
-    {StepKind.WEEK, StepKind.MONTH, StepKind.ESCALATE_LEAD, StepKind.ESCALATE_COORDINATOR}
-)
-_QUESTIONS: Final = frozenset(
-    {StepKind.QUESTION, StepKind.LOOK_AGAIN, StepKind.CONFIRM, StepKind.DECIDE_DEADLINE}
-)
+_SECTIONS: Final = {
+    StepKind.WEEK: Section.OVERDUE,
+    StepKind.MONTH: Section.OVERDUE,
+    StepKind.QUESTION: Section.QUESTIONS,
+    StepKind.LOOK_AGAIN: Section.QUESTIONS,
+    StepKind.ESCALATE_LEAD: Section.RAISED,
+    StepKind.ESCALATE_COORDINATOR: Section.RAISED,
+    StepKind.CONFIRM: Section.TO_DECIDE,
+    StepKind.DECIDE_DEADLINE: Section.TO_DECIDE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +170,18 @@ def is_before_deadline(name: str) -> bool:
     return name.startswith("-")
 
 
+def is_reckoned_from_deadline(name: str) -> bool:
+    """Return whether the step comes so many days before or after the deadline."""
+    return section_of(name) in {Section.OVERDUE, Section.DUE_SOON, Section.RAISED}
+
+
 def section_of(name: str) -> Section:
     """Return the part of the digest that a step belongs to."""
     if is_before_deadline(name) or name == "0":
         return Section.DUE_SOON
-    if name.isdigit() or name in FROM_DEADLINE:
+    if name.isdigit():
         return Section.OVERDUE
-    return Section.QUESTION if name in _QUESTIONS else Section.NOTICE
+    return _SECTIONS.get(StepKind(name), Section.NOTICES)
 
 
 def _repeats(after: dt.date, weeks: int) -> Iterator[tuple[StepKind, dt.date]]:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from tracker.domain.calendar import Calendar
-from tracker.domain.reminder_facts import Audience, Key, People, Receiver, TaskFacts
+from tracker.domain.reminder_facts import Audience, Key, Notice, People, Receiver, TaskFacts
 from tracker.domain.reminder_steps import (
     Rules,
     Schedule,
@@ -23,12 +23,16 @@ from tracker.domain.reminder_steps import (
     Step,
     StepKind,
     is_before_deadline,
+    is_reckoned_from_deadline,
     section_of,
 )
 from tracker.domain.status import Status
 
 ONE_SERIES: Final = 0
 """The series of steps that the deadline does not move: their occurrence tells them apart."""
+
+
+_ORDER: Final = {section: number for number, section in enumerate(Section)}
 
 
 class Reason(StrEnum):
@@ -53,7 +57,7 @@ class Find:
     @property
     def label(self) -> int | str:
         """The days from the deadline to the step's own day, or the kind of the step."""
-        if self.due is None or section_of(self.key.step) > Section.DUE_SOON:
+        if self.due is None or not is_reckoned_from_deadline(self.key.step):
             return self.key.step
         return (self.nominal_on - self.due).days
 
@@ -118,18 +122,16 @@ def still_holds(
     *,
     people: People,
     rules: Rules,
-    planned: Collection[Key],
     today: dt.date,
     calendar: Calendar,
 ) -> bool:
     """Return whether a reminder planned earlier is still worth sending on `today`.
 
     It is not when the task, its owner or the receiver has changed so that it would not be planned
-    any more, or when there has been an answer. `planned` are the task's keys.
+    any more, or when there has been an answer.
     """
     schedule = Schedule(rules, calendar, today)
-    others = [other for other in planned if other != key]
-    for reached in _reached(task, people, schedule, others):
+    for reached in _reached(task, people, schedule):
         for step in reached.steps:
             if reached.key(task, step) == key:
                 return _superseded(task, step, step, schedule) is None
@@ -181,7 +183,7 @@ def forecast(
         known = set(planned.get(task.id, ()))
         days = {
             step.send_on
-            for reached in _reached(task, people, horizon, known)
+            for reached in _reached(task, people, horizon)
             for step in reached.steps
             if reached.key(task, step) not in known
         }
@@ -213,8 +215,8 @@ def digests(finds: Iterable[Find]) -> dict[str, list[Line]]:
     }
 
 
-def _weight(find: Find) -> tuple[Section, dt.date, int, int]:
-    section = section_of(find.key.step)
+def _weight(find: Find) -> tuple[int, dt.date, int, int]:
+    section = _ORDER[section_of(find.key.step)]
     return section, find.due or dt.date.max, find.key.task_id, -find.nominal_on.toordinal()
 
 
@@ -225,7 +227,7 @@ def _plan_one(
     schedule: Schedule,
     busy: Collection[str],
 ) -> Iterator[Find]:
-    for reached in _reached(task, people, schedule, known):
+    for reached in _reached(task, people, schedule):
         if reached.receiver.addressee in busy:
             continue
         latest = reached.steps[-1]
@@ -246,15 +248,12 @@ def _superseded(task: TaskFacts, step: Step, latest: Step, schedule: Schedule) -
     return None
 
 
-def _reached(
-    task: TaskFacts, people: People, schedule: Schedule, known: Collection[Key]
-) -> Iterator[_Reached]:
+def _reached(task: TaskFacts, people: People, schedule: Schedule) -> Iterator[_Reached]:
     """Give the steps that have been reached, by receiver; never an empty one."""
     receivers = people.receivers(task)
     if not task.is_finished:
         if not task.is_paused(schedule.today):
             yield from _of_owner(task, people, receivers, schedule)
-        yield from _assigned(task, people, schedule, known)
         yield from _of_coordinator(task, people, schedule)
     yield from _notices(task, people, receivers, schedule)
 
@@ -310,25 +309,6 @@ def _question(task: TaskFacts, schedule: Schedule) -> tuple[Step, ...]:
     return schedule.once(StepKind.QUESTION, since.isoformat(), asked_on)
 
 
-def _assigned(
-    task: TaskFacts, people: People, schedule: Schedule, known: Collection[Key]
-) -> Iterator[_Reached]:
-    """Give the notice to a responsible person who is not the one that was told last.
-
-    The occurrence counts how often the task was assigned to somebody new, so that a person who
-    gets it back is told again.
-    """
-    if task.responsible_id not in people.user_ids:
-        return
-    receiver = Receiver(Audience.RESPONSIBLE, f"user:{task.responsible_id}")
-    told = [(int(key.occurrence), key.addressee) for key in known if key.step == StepKind.ASSIGNED]
-    number, addressee = max(told, default=(0, ""))
-    if addressee != receiver.addressee:
-        today = schedule.today
-        step = Step(StepKind.ASSIGNED, str(number + 1), today, today)
-        yield _Reached(receiver, ONE_SERIES, (step,))
-
-
 def _of_coordinator(task: TaskFacts, people: People, schedule: Schedule) -> Iterator[_Reached]:
     """Give what the secretariat is asked: to decide, and to have things settled."""
     if task.status is Status.REPORTED_DONE and task.reported is not None:
@@ -351,15 +331,28 @@ def _notices(
     for notice in task.notices:
         if (schedule.today - notice.on).days > schedule.rules.news:
             continue
-        told = people.coordinating() if notice.step is StepKind.NOT_MINE else list(receivers)
-        if notice.author_id in people.user_ids:
-            told.append(Receiver(Audience.AUTHOR, f"user:{notice.author_id}"))
         seen = {f"user:{notice.by_id}"}
         step = schedule.once(notice.step, str(notice.cause), notice.on)
-        for receiver in told:
+        for receiver in _concerned(notice, task, people, receivers):
             if receiver.addressee not in seen:
                 seen.add(receiver.addressee)
                 yield from _to([receiver], ONE_SERIES, step)
+
+
+def _concerned(
+    notice: Notice, task: TaskFacts, people: People, receivers: list[Receiver]
+) -> list[Receiver]:
+    match notice.step:
+        case StepKind.NOT_MINE:
+            return people.coordinating()
+        case StepKind.ASSIGNED:
+            # To the person alone: nobody stands in for being made responsible.
+            person = [one for one in receivers if one.audience is Audience.RESPONSIBLE]
+            return [] if task.is_finished else person
+        case _ if notice.author_id in people.user_ids:
+            return [*receivers, Receiver(Audience.AUTHOR, f"user:{notice.author_id}")]
+        case _:
+            return receivers
 
 
 def _to(receivers: Iterable[Receiver], series: int, steps: tuple[Step, ...]) -> Iterator[_Reached]:

@@ -9,23 +9,11 @@ import datetime as dt
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from tracker import i18n
+from tracker.domain.reminder_steps import Section
 from tracker.i18n import N_, _, ngettext
-
-
-class Section(StrEnum):
-    """The parts of a digest, in the order they are read."""
-
-    OVERDUE = "overdue"
-    DUE_SOON = "due_soon"
-    QUESTIONS = "questions"
-    RAISED = "raised"
-    TO_DECIDE = "to_decide"
-    NOTICES = "notices"
-
 
 # The receiver is asked how these go.
 ASKING: Final = frozenset({Section.OVERDUE, Section.DUE_SOON, Section.QUESTIONS})
