@@ -5,17 +5,18 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PORT ?= 8000
 BIN := .venv/bin
 FLASK := $(BIN)/flask --app tracker
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header
 
-run: .venv/runtime ## start on http://127.0.0.1:8000, with demonstration data the first time
+run: .venv/runtime ## start on http://127.0.0.1:8000 (PORT=…), with demonstration data the first time
 	@$(FLASK) db upgrade
 	@$(FLASK) seed
 	@people=$$($(FLASK) users list --json) || exit 1; [ "$$people" != "[]" ] || $(FLASK) demo
-	@exec $(FLASK) serve
+	@exec $(FLASK) serve --port $(PORT)
 
 test: .venv/dev ## install what the tests need and run them all
 	@tests/setup.sh
@@ -37,10 +38,10 @@ help: ## list these targets
 
 # A stamp is newer than the list it was installed from, so a second start installs nothing.
 .venv/bin/python:
-	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed; name it with: make run PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (once; takes a minute)"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/runtime: requirements.txt | .venv/bin/python
 	@$(PIP) --requirement requirements.txt

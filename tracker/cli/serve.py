@@ -36,7 +36,7 @@ def serve(host: str, port: int) -> None:
         listener = processes.listen(host, port)
     except processes.PortTakenError as error:
         raise click.ClickException(
-            f"Cannot listen on {shown}:{port}: {error}. Choose another with --port."
+            f"Cannot listen on {shown}:{port}: {error}. Try --port 8001, or: make run PORT=8001"
         ) from error
     click.echo(f"Open {tracker.settings.base_url}/")
     for line in _hints(tracker):
