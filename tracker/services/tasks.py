@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.errors import ForbiddenError, NotFoundError
-from tracker.domain.roles import Person
+from tracker.domain.roles import ACTOR_ROLES, Person
 from tracker.domain.status import ACTIVE
-from tracker.models import Membership, Task, User
+from tracker.models import Actor, Membership, Task, User
 
-PARTS = ("owner", "responsible", "deadline", "status")
+PARTS: Final = ("owner", "responsible", "deadline", "status")
 """What the forum settles about a task, one by one."""
-OF_ACTOR = ("member", "lead")
+LARGEST_ID: Final = 2**31 - 1
+"""What an id column holds; PostgreSQL refuses to compare it with more."""
 
 
 def visible_to(by: Person | None) -> Select[Task]:  # noqa: ARG001 - nothing is restricted yet
@@ -31,7 +32,7 @@ def get(session: Session, *, by: Person | None, task_id: int) -> Task:
     """Return a task with its owner, responsible, source and parent; raises NotFoundError."""
     task = session.scalar(
         visible_to(by)
-        .where(Task.id == task_id)
+        .where(Task.id == min(task_id, LARGEST_ID))
         .options(
             joinedload(Task.owner),
             joinedload(Task.responsible),
@@ -72,11 +73,17 @@ def people_of(session: Session, *, actor_id: int | None = None) -> list[tuple[in
     rows = session.execute(
         select(Membership.actor_id, User.id, User.name)
         .join(User, User.id == Membership.user_id)
-        .where(of, Membership.role.in_(OF_ACTOR), User.active)
+        .where(of, Membership.role.in_(ACTOR_ROLES), User.active)
         .distinct()
         .order_by(Membership.actor_id, User.name, User.id)
     )
     return [(of_actor, user_id, name) for of_actor, user_id, name in rows if of_actor is not None]
+
+
+def owners(session: Session) -> dict[int, str]:
+    """Return the names of all actors by their id, in alphabetical order."""
+    rows = session.execute(select(Actor.id, Actor.name).order_by(Actor.name, Actor.id))
+    return dict(rows.tuples())
 
 
 def require_coordinator(by: Person) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, request, session, url_for
 
-from tracker import i18n
+from tracker import clock, i18n
 from tracker.web import context
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -65,6 +65,10 @@ def _datetime_short(moment: dt.datetime) -> str:
     return i18n.format_datetime_short(moment, context.tracker().settings.timezone)
 
 
+def _local_date(moment: dt.datetime) -> dt.date:
+    return clock.local_date(moment, context.tracker().settings.timezone)
+
+
 def _headers(response: Any) -> Any:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CSP)
@@ -94,6 +98,7 @@ def init_app(app: Flask) -> None:
         date_long=i18n.format_date_long,
         date_day=i18n.format_date_day,
         datetime_short=_datetime_short,
+        local_date=_local_date,
     )
     app.jinja_env.globals.update(
         asset=asset, current_locale=i18n.get_locale, deadline=i18n.format_deadline

@@ -1,0 +1,1 @@
+"""Tasks: list, page, and what the secretariat changes."""

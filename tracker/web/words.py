@@ -1,0 +1,38 @@
+"""The names of codes in forms' choices and other text made by Python; msgids in English.
+
+Templates have the same words as macros in components/status.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tracker.domain.status import Kind, Precision, Status
+from tracker.i18n import N_, gettext
+
+KINDS: Final[dict[str, str]] = {
+    Kind.RECOMMENDATION: N_("Recommendation"),
+    Kind.GOAL: N_("Goal"),
+    Kind.MEASURE: N_("Measure"),
+}
+STATUSES: Final[dict[str, str]] = {
+    Status.NOT_STARTED: N_("Not started"),
+    Status.IN_PROGRESS: N_("In progress"),
+    Status.ONGOING: N_("Ongoing"),
+    Status.ON_HOLD: N_("On hold"),
+    Status.REPORTED_DONE: N_("Reported done"),
+    Status.CLOSED: N_("Closed"),
+    Status.DROPPED: N_("Dropped"),
+}
+PRECISIONS: Final[dict[str, str]] = {
+    Precision.DAY: N_("That day"),
+    Precision.MONTH: N_("Some time in that month"),
+    Precision.YEAR: N_("Some time in that year"),
+}
+LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}
+
+
+def choices(names: Mapping[str, str], first: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return `{code: name}` in the person's language, after `first`, which is so already."""
+    return {**(first or {})} | {str(code): gettext(name) for code, name in names.items()}
