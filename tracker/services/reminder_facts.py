@@ -1,0 +1,311 @@
+"""Reads from the database what the rules of reminding need to know."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from tracker.clock import local_date
+from tracker.domain.reminder_facts import Asked, Key, Notice, People, TaskFacts
+from tracker.domain.reminder_steps import Rules, StepKind
+from tracker.domain.roles import Role
+from tracker.domain.status import FINISHED, Precision, Status
+from tracker.models import Actor, DeadlineChange, Membership, Reminder, StatusUpdate, Task, User
+from tracker.services import sessions
+from tracker.services.tasks import unsettled_parts, visible_to
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
+
+RULES: Final = Rules()
+CHUNK: Final = 2000
+"""Tasks read at a time, so that memory stays small."""
+
+_TASK_COLUMNS: Final = (
+    Task.id,
+    Task.series,
+    Task.status,
+    Task.status_none_on,
+    Task.owner_id,
+    Task.owner_none_on,
+    Task.responsible_id,
+    Task.responsible_none_on,
+    Task.deadline,
+    Task.deadline_precision,
+    Task.deadline_none_on,
+    Task.look_again_on,
+    Task.assignment,
+    Task.assigned_at,
+    Task.assigned_by_id,
+    Task.last_update_at,
+    Task.created_at,
+)
+_KEY_COLUMNS: Final = (
+    Reminder.task_id,
+    Reminder.series,
+    Reminder.audience,
+    Reminder.step,
+    Reminder.occurrence,
+    Reminder.addressee,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Some tasks, and the people who may have to be told of them."""
+
+    tasks: dict[int, TaskFacts]
+    people: People
+
+
+def of_tasks(
+    session: Session, *, task_ids: Collection[int], now: dt.datetime, timezone: str
+) -> Facts:
+    """Return the facts of the tasks with these ids, by id, in a fixed number of queries."""
+    rows = session.execute(_tasks().where(Task.id.in_(task_ids))).all()
+    tasks = _facts_of(session, rows, now=now, timezone=timezone)
+    user_ids = {task.responsible_id for task in tasks if task.responsible_id is not None}
+    user_ids |= {
+        notice.author_id
+        for task in tasks
+        for notice in task.notices
+        if notice.author_id is not None
+    }
+    actor_ids = {task.owner_id for task in tasks if task.owner_id is not None}
+    found = _people(
+        session,
+        users=User.id.in_(user_ids),
+        actors=Actor.id.in_(actor_ids),
+        leads=Membership.actor_id.in_(actor_ids),
+    )
+    return Facts({task.id: task for task in tasks}, found)
+
+
+def people(session: Session) -> People:
+    """Return everybody whom mail can reach."""
+    return _people(session)
+
+
+def chunks(session: Session, *, now: dt.datetime, timezone: str) -> Iterator[list[TaskFacts]]:
+    """Give all tasks of which somebody may have to be told, some at a time."""
+    news = now - dt.timedelta(days=RULES.news + 1)
+    open_or_new = or_(Task.status.is_(None), Task.status.not_in(FINISHED), Task.changed_at >= news)
+    last = 0
+    while True:
+        rows = session.execute(
+            _tasks().where(Task.id > last, open_or_new).order_by(Task.id).limit(CHUNK)
+        ).all()
+        if not rows:
+            return
+        last = rows[-1].id
+        yield _facts_of(session, rows, now=now, timezone=timezone)
+
+
+def planned_keys(session: Session, *, tasks: Sequence[TaskFacts]) -> dict[int, set[Key]]:
+    """Return by task the keys that are taken. A cancelled reminder may come again."""
+    keys: defaultdict[int, set[Key]] = defaultdict(set)
+    rows = session.execute(
+        select(*_KEY_COLUMNS).where(
+            _within(Reminder.task_id, [task.id for task in tasks]), Reminder.state != "cancelled"
+        )
+    )
+    for row in rows:
+        keys[row.task_id].add(Key(*row))
+    return keys
+
+
+def _tasks() -> AnySelect:
+    return visible_to(None).with_only_columns(*_TASK_COLUMNS)
+
+
+def _within(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
+    """Return the condition that `column` is one of some ids in ascending order.
+
+    A long list would exceed what the databases take, so neighbours are named by their ends.
+    """
+    if len(ids) > 500:
+        return and_(column >= ids[0], column <= ids[-1])
+    return column.in_(ids)  # type: ignore[no-any-return]
+
+
+def _facts_of(
+    session: Session, rows: Sequence[AnyRow], *, now: dt.datetime, timezone: str
+) -> list[TaskFacts]:
+    ids = sorted(row.id for row in rows)
+    since = now - dt.timedelta(days=RULES.news + 1)
+    news = _News(timezone)
+    news.read_updates(session, ids, since)
+    news.read_deadline_changes(session, ids, since)
+    return [_task_facts(row, news) for row in rows]
+
+
+def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
+    status = None if row.status is None else Status(row.status)
+    notices = news.of(row)
+    reported = None
+    if status is Status.REPORTED_DONE:
+        # A report that no update tells of waits for its confirmation all the same.
+        reported = news.reports.get(row.id) or Asked(0, news.day(row.created_at), None)
+    return TaskFacts(
+        id=row.id,
+        series=row.series,
+        status=status,
+        created_on=news.day(row.created_at),
+        owner_id=row.owner_id,
+        responsible_id=row.responsible_id,
+        due=row.deadline,
+        precision=Precision(row.deadline_precision or Precision.DAY),
+        no_deadline_since=row.deadline_none_on,
+        last_update_on=news.day(row.last_update_at) if row.last_update_at else None,
+        look_again_on=row.look_again_on,
+        is_unsettled=bool(unsettled_parts(row)),
+        reported=reported,
+        deadline_request=news.requests.get(row.id),
+        notices=tuple(notices),
+    )
+
+
+class _News:
+    """What has happened to some tasks, sorted by who has to be told."""
+
+    def __init__(self, timezone: str) -> None:
+        self._timezone = timezone
+        self.reports: dict[int, Asked] = {}
+        self.requests: dict[int, Asked] = {}
+        self._notices: defaultdict[int, list[Notice]] = defaultdict(list)
+        self._ended: defaultdict[int, list[AnyRow]] = defaultdict(list)
+
+    def day(self, moment: dt.datetime) -> dt.date:
+        """Return the local date of a moment."""
+        return local_date(moment, self._timezone)
+
+    def read_updates(self, session: Session, ids: Sequence[int], since: dt.datetime) -> None:
+        """Read the reports that something is done, and what became of them lately."""
+        done = Status.REPORTED_DONE
+        rows = session.execute(
+            select(
+                StatusUpdate.id,
+                StatusUpdate.task_id,
+                StatusUpdate.user_id,
+                StatusUpdate.actor_id,
+                StatusUpdate.created_at,
+                StatusUpdate.status_before,
+                StatusUpdate.status_after,
+                StatusUpdate.not_mine,
+            )
+            .where(_within(StatusUpdate.task_id, ids), StatusUpdate.as_contributor.is_(False))
+            .where(
+                or_(
+                    and_(
+                        StatusUpdate.status_after == done,
+                        StatusUpdate.status_before.is_distinct_from(done),
+                    ),
+                    and_(
+                        StatusUpdate.created_at >= since,
+                        or_(StatusUpdate.not_mine, StatusUpdate.status_before == done),
+                    ),
+                )
+            )
+            .order_by(StatusUpdate.id)
+        )
+        for row in rows:
+            if row.not_mine:
+                notice = Notice(StepKind.NOT_MINE, row.id, self.day(row.created_at), row.user_id)
+                self._notices[row.task_id].append(notice)
+            elif row.status_after == done:
+                self.reports[row.task_id] = Asked(row.id, self.day(row.created_at), row.user_id)
+            else:
+                self._ended[row.task_id].append(row)
+
+    def read_deadline_changes(
+        self, session: Session, ids: Sequence[int], since: dt.datetime
+    ) -> None:
+        """Read the requests that wait and the decisions taken lately."""
+        rows = session.execute(
+            select(
+                DeadlineChange.id,
+                DeadlineChange.task_id,
+                DeadlineChange.requested_by_id,
+                DeadlineChange.requested_at,
+                DeadlineChange.outcome,
+                DeadlineChange.decided_by_id,
+                DeadlineChange.decided_at,
+            )
+            .where(_within(DeadlineChange.task_id, ids))
+            .where(or_(DeadlineChange.outcome.is_(None), DeadlineChange.decided_at >= since))
+            .order_by(DeadlineChange.id)
+        )
+        for row in rows:
+            if row.outcome is None:
+                on = self.day(row.requested_at)
+                self.requests[row.task_id] = Asked(row.id, on, row.requested_by_id)
+            elif row.outcome in {"approved", "rejected"}:
+                notice = Notice(
+                    StepKind.DEADLINE_DECIDED,
+                    row.id,
+                    self.day(row.decided_at),
+                    row.decided_by_id,
+                    author_id=row.requested_by_id,
+                )
+                self._notices[row.task_id].append(notice)
+
+    def of(self, task: AnyRow) -> Iterator[Notice]:
+        """Give what others are to be told of `task`."""
+        if task.assigned_at is not None:
+            yield Notice(
+                StepKind.ASSIGNED, task.assignment, self.day(task.assigned_at), task.assigned_by_id
+            )
+        for row in self._ended[task.id]:
+            kind = _ending(row, task.owner_id)
+            if kind is not None:
+                yield Notice(kind, row.id, self.day(row.created_at), row.user_id)
+        yield from self._notices[task.id]
+
+
+def _ending(update: AnyRow, owner_id: int | None) -> StepKind | None:
+    """Return how a report that something is done ended; taking it back oneself is no news."""
+    if update.status_after == Status.CLOSED:
+        return StepKind.CONFIRMED
+    taken_back = update.actor_id is not None and update.actor_id == owner_id
+    if update.status_after == Status.IN_PROGRESS and not taken_back:
+        return StepKind.SENT_BACK
+    return None
+
+
+def _people(session: Session, **only: ColumnElement[bool]) -> People:
+    """Return the reachable; `only` narrows `users`, `actors` and `leads` (memberships) down."""
+    reachable = and_(User.active, User.email_failed_at.is_(None))
+
+    def narrowed(query: AnySelect, name: str) -> AnySelect:
+        return query.where(only[name]) if name in only else query
+
+    leads: defaultdict[int, list[int]] = defaultdict(list)
+    memberships = (
+        select(Membership.actor_id, Membership.user_id)
+        .join(User)
+        .where(Membership.role == Role.LEAD, Membership.actor_id.is_not(None), reachable)
+        .order_by(Membership.actor_id, Membership.user_id)
+    )
+    for actor_id, user_id in session.execute(narrowed(memberships, "leads")):
+        leads[actor_id].append(user_id)
+    mailboxes = select(Actor.id).where(Actor.email.is_not(None), Actor.email_failed_at.is_(None))
+    is_coordinator = User.memberships.any(Membership.role == Role.COORDINATOR)
+    coordinators = session.scalars(
+        select(User)
+        .where(reachable, is_coordinator)
+        .options(selectinload(User.memberships))
+        .order_by(User.id)
+    )
+    users = session.scalars(narrowed(select(User.id).where(reachable), "users"))
+    return People(
+        user_ids=frozenset(users),
+        leads=leads,
+        mailboxes=frozenset(session.scalars(narrowed(mailboxes, "actors"))),
+        coordinators=[sessions.person_of(user) for user in coordinators],
+    )
