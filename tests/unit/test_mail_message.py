@@ -157,7 +157,8 @@ def test_a_mailbox_is_read_as_the_settings_write_it(text: str, mailbox: Mailbox)
 
 
 def test_message_ids_differ_and_lie_in_the_senders_domain() -> None:
-    first, second = new_message_id("a@x.example"), new_message_id("a@x.example")
+    sender = Mailbox.parse("Oppfølging <a@x.example>")
+    first, second = new_message_id(sender), new_message_id(sender)
 
     assert first != second
     assert first.startswith("<")

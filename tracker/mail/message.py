@@ -128,9 +128,9 @@ class Email:
         return self.as_message().as_bytes(policy=_WIRE)
 
 
-def new_message_id(sender_address: str) -> str:
+def new_message_id(sender: Mailbox) -> str:
     """Make a Message-ID in the sender's domain. It is fixed once and kept over all attempts."""
-    domain = Mailbox(address=sender_address).wire_address.rpartition("@")[2]
+    domain = sender.wire_address.rpartition("@")[2]
     return f"<{secrets.token_hex(16)}@{domain}>"
 
 

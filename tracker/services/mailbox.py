@@ -1,0 +1,82 @@
+"""The built-in mailbox: the mails that were sent, for those who may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, defer
+
+from tracker.domain.errors import NotFoundError
+from tracker.domain.roles import Person
+from tracker.models import OutgoingEmail
+from tracker.services import installation
+
+PAGE_SIZE: Final = 25
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the mails, newest first, and the ids to page on from (None: no such page)."""
+
+    emails: Sequence[OutgoingEmail]
+    newer_than: int | None
+    older_than: int | None
+
+
+def page(
+    session: Session,
+    *,
+    by: Person,
+    receiver: str = "",
+    older_than: int | None = None,
+    newer_than: int | None = None,
+) -> Page:
+    """Return a page of the sent mails that `by` may read, without their bodies.
+
+    `receiver` is a part of the address; `older_than` or `newer_than` is the id of a mail on the
+    page before or after.
+    """
+    wanted = _readable(session, by).options(
+        defer(OutgoingEmail.text_body), defer(OutgoingEmail.html_body)
+    )
+    if receiver:
+        wanted = wanted.where(
+            func.lower(OutgoingEmail.to_address).contains(receiver.strip().lower(), autoescape=True)
+        )
+    backwards = newer_than is not None
+    if newer_than is not None:
+        wanted = wanted.where(OutgoingEmail.id > newer_than).order_by(OutgoingEmail.id)
+    else:
+        if older_than is not None:
+            wanted = wanted.where(OutgoingEmail.id < older_than)
+        wanted = wanted.order_by(OutgoingEmail.id.desc())
+    found = list(session.scalars(wanted.limit(PAGE_SIZE + 1)))
+    more = len(found) > PAGE_SIZE
+    shown = found[:PAGE_SIZE]
+    if backwards:
+        shown.reverse()
+    newer, older = (more, True) if backwards else (older_than is not None, more)
+    return Page(
+        emails=shown,
+        newer_than=shown[0].id if newer and shown else None,
+        older_than=shown[-1].id if older and shown else None,
+    )
+
+
+def show(session: Session, *, by: Person, email_id: int) -> OutgoingEmail:
+    """Return one sent mail; raises NotFoundError where `by` may not read it."""
+    email = session.scalar(_readable(session, by).where(OutgoingEmail.id == email_id))
+    if email is None:
+        raise NotFoundError("no_such_mail")
+    return email
+
+
+def _readable(session: Session, by: Person) -> Select[tuple[OutgoingEmail]]:
+    """Everybody reads their own mail; on a demonstration, where all is made up, all of it."""
+    sent = select(OutgoingEmail).where(OutgoingEmail.state == "sent")
+    if installation.is_demonstration(session):
+        return sent
+    return sent.where(OutgoingEmail.user_id == by.user_id)

@@ -1,0 +1,55 @@
+"""The built-in mailbox at /mailbox."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, make_response, render_template, request
+from werkzeug.wrappers import Response
+
+from tracker.services import mailbox
+from tracker.web import context
+from tracker.web.access import signed_in
+
+blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
+
+# The mail's own styles are needed here and nowhere else; scripts, forms and images never run, and
+# the page has no origin of its own. A link takes the whole window along.
+MAIL_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation"
+)
+
+
+@blueprint.get("")
+@signed_in
+def index() -> str:
+    """Show the mails, newest first."""
+    receiver = request.args.get("to", "")[:200]
+    page = mailbox.page(
+        context.db(),
+        by=context.person(),
+        receiver=receiver,
+        older_than=request.args.get("older_than", type=int),
+        newer_than=request.args.get("newer_than", type=int),
+    )
+    return render_template("mailbox/index.html", page=page, receiver=receiver)
+
+
+@blueprint.get("/<int:email_id>")
+@signed_in
+def show(email_id: int) -> str:
+    """Show one mail as its receiver sees it, and its text version."""
+    email = mailbox.show(context.db(), by=context.person(), email_id=email_id)
+    return render_template("mailbox/show.html", email=email)
+
+
+@blueprint.get("/<int:email_id>/html")
+@signed_in
+def html(email_id: int) -> Response:
+    """Give the mail's HTML for the frame in `show`."""
+    email = mailbox.show(context.db(), by=context.person(), email_id=email_id)
+    body = (email.html_body or "").replace("<head>", '<head><base target="_top">', 1)
+    response = make_response(body)
+    response.headers["Content-Security-Policy"] = MAIL_POLICY
+    return response
