@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.routing import IntegerConverter, Map
 
 from config import Settings
 from tracker import clock, web
@@ -21,6 +22,14 @@ from tracker.web import access, context, errors, templating
 
 ROOT = Path(__file__).parents[1]
 LARGEST_REQUEST = 2 * 1024 * 1024
+
+
+class IdConverter(IntegerConverter):
+    """A number that the databases can hold; larger ones are an address of nothing (404)."""
+
+    def __init__(self, map_: Map) -> None:
+        """Take the application's URL map."""
+        super().__init__(map_, max=2**31 - 1)
 
 
 def create_app(
@@ -43,6 +52,7 @@ def create_app(
         PERMANENT_SESSION_LIFETIME=dt.timedelta(days=14),
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.url_map.converters["int"] = IdConverter
     database = Database(settings.database_url, before_commit=audit.write_pending)
     app.extensions[context.EXTENSION] = context.Tracker(settings, database, now)
     context.init_app(app)

@@ -356,6 +356,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("kept_form", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_sign_in_links_user_id_users")
         ),
@@ -406,6 +407,12 @@ def upgrade() -> None:
             "deadline_key",
             sa.Date(),
             sa.Computed("coalesce(deadline, '9999-12-31')", persisted=True),
+            nullable=False,
+        ),
+        sa.Column(
+            "update_key",
+            sa.DateTime(timezone=True),
+            sa.Computed("coalesce(last_update_at, '1970-01-01 00:00:00.000000')", persisted=True),
             nullable=False,
         ),
         sa.CheckConstraint(
@@ -466,7 +473,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_tasks_deadline_key", "tasks", ["deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_kind", "tasks", ["kind", "deadline_key", "id"], unique=False)
-    op.create_index("ix_tasks_last_update_at", "tasks", ["last_update_at", "id"], unique=False)
     op.create_index("ix_tasks_needs_contact_since", "tasks", ["needs_contact_since"], unique=False)
     op.create_index("ix_tasks_owner_id", "tasks", ["owner_id", "deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_parent_id", "tasks", ["parent_id", "ref_key"], unique=False)
@@ -488,6 +494,7 @@ def upgrade() -> None:
             "owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL"
         ),
     )
+    op.create_index("ix_tasks_update_key", "tasks", ["update_key", "id"], unique=False)
     op.create_table(
         "timeline_entries",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -667,6 +674,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("stated_name", sa.String(length=500), nullable=True),
         sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("on_behalf", sa.Boolean(), nullable=False),
         sa.Column("as_contributor", sa.Boolean(), nullable=False),
         sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -853,6 +861,7 @@ def downgrade() -> None:
     op.drop_table("user_sessions")
     op.drop_index("ix_timeline_entries_source_id", table_name="timeline_entries")
     op.drop_table("timeline_entries")
+    op.drop_index("ix_tasks_update_key", table_name="tasks")
     op.drop_index(
         "ix_tasks_unsettled",
         table_name="tasks",
@@ -870,7 +879,6 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_parent_id", table_name="tasks")
     op.drop_index("ix_tasks_owner_id", table_name="tasks")
     op.drop_index("ix_tasks_needs_contact_since", table_name="tasks")
-    op.drop_index("ix_tasks_last_update_at", table_name="tasks")
     op.drop_index("ix_tasks_kind", table_name="tasks")
     op.drop_index("ix_tasks_deadline_key", table_name="tasks")
     op.drop_table("tasks")

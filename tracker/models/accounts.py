@@ -98,6 +98,8 @@ class SignInLink(Base):
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
     used_at: Mapped[dt.datetime | None]
+    kept_form: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What was typed before the link was asked for; goes into the session that it starts."""
 
 
 class Attempt(Base):

@@ -36,7 +36,9 @@ class StatusUpdate(Base):
     stated_name: Mapped[Line | None]
     """The name that somebody gave who answered from a shared mailbox."""
     actor_id: Mapped[ActorId | None]
-    """On whose behalf; a coordinator may register an owner's answer."""
+    """On whose behalf; null: the secretariat's own decision."""
+    on_behalf: Mapped[bool] = mapped_column(default=False)
+    """The secretariat registered it on behalf of `actor_id`."""
     as_contributor: Mapped[bool] = mapped_column(default=False)
     channel: Mapped[Code]
     created_at: Mapped[dt.datetime]
