@@ -409,12 +409,6 @@ def upgrade() -> None:
             sa.Computed("coalesce(deadline, '9999-12-31')", persisted=True),
             nullable=False,
         ),
-        sa.Column(
-            "update_key",
-            sa.DateTime(timezone=True),
-            sa.Computed("coalesce(last_update_at, '1970-01-01 00:00:00.000000')", persisted=True),
-            nullable=False,
-        ),
         sa.CheckConstraint(
             "assessment IN ('on_track', 'uncertain', 'off_track')", name=op.f("ck_tasks_assessment")
         ),
@@ -494,7 +488,7 @@ def upgrade() -> None:
             "owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL"
         ),
     )
-    op.create_index("ix_tasks_update_key", "tasks", ["update_key", "id"], unique=False)
+    op.create_index("ix_tasks_changed_at", "tasks", ["changed_at", "id"], unique=False)
     op.create_table(
         "timeline_entries",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -861,7 +855,7 @@ def downgrade() -> None:
     op.drop_table("user_sessions")
     op.drop_index("ix_timeline_entries_source_id", table_name="timeline_entries")
     op.drop_table("timeline_entries")
-    op.drop_index("ix_tasks_update_key", table_name="tasks")
+    op.drop_index("ix_tasks_changed_at", table_name="tasks")
     op.drop_index(
         "ix_tasks_unsettled",
         table_name="tasks",

@@ -7,7 +7,7 @@ import datetime as dt
 from sqlalchemy import CheckConstraint, Computed, Date, ForeignKey, Index, String, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from tracker.db import Base, UTCDateTime
+from tracker.db import Base
 from tracker.domain.status import Assessment, Kind, Precision, Status
 from tracker.models.accounts import User
 from tracker.models.actors import Actor
@@ -104,16 +104,12 @@ class Task(Base):
     """Rises with every deadline change and reopening; part of the reminders' key."""
     created_at: Mapped[dt.datetime]
     changed_at: Mapped[dt.datetime]
+    """When anything about it was last said or changed: what lists sort by."""
     version: Mapped[int] = mapped_column(default=1)
     deadline_key: Mapped[dt.date] = mapped_column(
         Date, Computed("coalesce(deadline, '9999-12-31')", persisted=True)
     )
     """The deadline, or a day after all others: what lists sort by."""
-    update_key: Mapped[dt.datetime] = mapped_column(
-        UTCDateTime,
-        Computed("coalesce(last_update_at, '1970-01-01 00:00:00.000000')", persisted=True),
-    )
-    """When it was last updated, or a moment before all others: what lists sort by."""
 
     owner: Mapped[Actor | None] = relationship()
     responsible: Mapped[User | None] = relationship(foreign_keys="Task.responsible_id")
@@ -138,7 +134,7 @@ Index("ix_tasks_responsible_id", Task.responsible_id, Task.deadline_key, Task.id
 Index("ix_tasks_status", Task.status, Task.deadline_key, Task.id)
 Index("ix_tasks_kind", Task.kind, Task.deadline_key, Task.id)
 Index("ix_tasks_theme", Task.theme, Task.deadline_key, Task.id)
-Index("ix_tasks_update_key", Task.update_key, Task.id)
+Index("ix_tasks_changed_at", Task.changed_at, Task.id)
 Index("ix_tasks_parent_id", Task.parent_id, Task.ref_key)
 Index("ix_tasks_source_id", Task.source_id, Task.ref_key)
 Index("ix_tasks_needs_contact_since", Task.needs_contact_since)
