@@ -10,7 +10,8 @@ import datetime as dt
 import hashlib
 import json
 import secrets
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from tracker.models import AuditDetails, AuditEvent, AuditHead
 
 ZERO_HASH = "0" * 64
 _PENDING = "pending_audit_events"
+_DATED = "audit_events_dated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,16 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     through: str | None = None,
-    at: dt.datetime | None = None,
 ) -> None:
     """Note an event, written when the transaction commits.
 
     `by` is None for the system. `before` and `after` hold the changed fields only. `through` is
-    `link` for answers by mail. The event carries real time, whatever time governs the use case;
-    only invented history passes `at`.
+    `link` for answers by mail. The event carries real time, whatever time governs the use case,
+    except within `dated`.
     """
     session.info.setdefault(_PENDING, []).append(
         {
-            "at": at or clock.now(),
+            "at": session.info.get(_DATED) or clock.now(),
             "user_id": by.user_id if by else None,
             "actor": through or ("user" if by else "system"),
             "action": action,
@@ -71,6 +72,16 @@ def record(
             "details": _plain({"before": before or {}, "after": after or {}}),
         }
     )
+
+
+@contextmanager
+def dated(session: Session, at: dt.datetime) -> Iterator[None]:
+    """Give the events noted inside the moment `at` (aware): for invented history only."""
+    session.info[_DATED] = at
+    try:
+        yield
+    finally:
+        del session.info[_DATED]
 
 
 def write_pending(session: Session) -> None:
