@@ -13,7 +13,7 @@ from werkzeug.local import LocalProxy
 from config import Settings
 from tracker import serve as processes
 from tracker.cli.common import the_tracker
-from tracker.services import installation
+from tracker.services import installation, sign_in
 from tracker.web.context import EXTENSION, Tracker
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - recognised, never the default
@@ -66,9 +66,14 @@ def _hints(tracker: Tracker) -> list[str]:
     """Return what whoever starts the product should know, one line each."""
     settings = tracker.settings
     with tracker.database.session(write=False) as session:
-        demonstration = installation.is_demonstration(session)
-    if demonstration:
-        return ["This is a demonstration: choose on the sign-in page who to be, without password."]
+        if installation.is_demonstration(session):
+            people = sign_in.demonstration_people(session)
+            offered = (people.adviser, people.secretariat, people.director)
+            names = [f"  {person.name} ({person.email})" for person in offered if person]
+            return [
+                "A demonstration: choose who to be on the sign-in page, without password:",
+                *names,
+            ]
     if settings.smtp is None:
         return ["No mail leaves: TRACKER_SMTP_URL is not set. The mails are shown at /mailbox."]
     if settings.is_local and not settings.smtp.is_local:
