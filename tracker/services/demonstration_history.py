@@ -136,6 +136,8 @@ class _Teller:
             task.original_precision = task.deadline_precision
         task.owner_id = self._actor_ids[story.owner]
         task.responsible_id = self._people[story.responsible].user_id
+        task.assignment, task.assigned_at = 1, at
+        task.assigned_by_id = self._secretary.user_id
         task.status = story.status
         task.theme = story.theme
         task.chosen_alternative = story.chosen_alternative

@@ -1,0 +1,139 @@
+"""Makes the demonstration: the starting set, and around it invented people and some months.
+
+It takes several transactions, because the reminders of the last working days are planned and
+delivered as on any other morning; so this is one of the few services that begin and commit their
+own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from config import Settings
+from tracker import clock
+from tracker.data.demonstration import demonstration
+from tracker.db import Database
+from tracker.domain.errors import ConflictError
+from tracker.mail.senders import MailboxSender
+from tracker.models import Task, User
+from tracker.services import (
+    audit,
+    delivery,
+    demonstration_bulk,
+    demonstration_history,
+    demonstration_people,
+    installation,
+    migrations,
+    reminders,
+    starting_set,
+)
+from tracker.services.closed_days import calendar
+from tracker.services.demonstration_dates import Days
+
+MORNINGS: Final = 10
+"""So many working days before today have had their reminders; today's are left to the scheduler."""
+BEGAN_DAYS_AGO: Final = 210
+"""When the starting set was loaded, in the story."""
+
+
+def made_on(session: Session) -> dt.date | None:
+    """Return the local date that the demonstration was made around, or None without one."""
+    return installation.demonstration_on(session)
+
+
+def check(session: Session, *, settings: Settings) -> None:
+    """Raise ConflictError where invented data could meet real people or leave this machine."""
+    if settings.smtp is not None and not settings.smtp.is_local:
+        raise ConflictError("demonstration_smtp")
+    is_demonstration = installation.is_demonstration(session)
+    others = demonstration_people.other_people(session)
+    if others or (not is_demonstration and session.scalar(select(User.id).limit(1))):
+        raise ConflictError("demonstration_people")
+
+
+def make(database: Database, *, settings: Settings, now: dt.datetime) -> None:
+    """Make the demonstration around the local date of `now` (aware UTC), which is checked first."""
+    days = _days(settings, now)
+    mornings = list(_mornings(settings, days))
+    with database.session(write=True) as session:
+        check(session, settings=settings)
+        _begin(session, days)
+        _tell(session, days, after=None, until=mornings[0])
+    for morning, following in zip(mornings, [*mornings[1:], now], strict=True):
+        _remind(database, settings, morning)
+        with database.session(write=True) as session:
+            _tell(session, days, after=morning, until=following)
+
+
+def renew(database: Database, *, settings: Settings, now: dt.datetime) -> None:
+    """Throw everything away, the log included, and make the demonstration afresh.
+
+    Everything is the demonstration's own, or `check` refuses.
+    """
+    with database.session(write=False) as session:
+        check(session, settings=settings)
+    migrations.downgrade(database, "base")
+    migrations.upgrade(database)
+    make(database, settings=settings, now=now)
+
+
+def enlarge(
+    database: Database,
+    *,
+    tasks: int,
+    people: int,
+    settings: Settings,
+    now: dt.datetime,
+    progress: Callable[[int], None],
+) -> None:
+    """Add synthetic measures, each with three updates, and people to the demonstration."""
+    days = _days(settings, now)
+    with database.session(write=True) as session:
+        check(session, settings=settings)
+        demonstration_bulk.add(
+            session,
+            demonstration().bulk,
+            tasks=tasks,
+            people=people,
+            days=days,
+            progress=progress,
+        )
+
+
+def _begin(session: Session, days: Days) -> None:
+    began = days.moment(BEGAN_DAYS_AGO)
+    installation.set_demonstration(session, on=days.today)
+    with audit.dated(session, began):
+        starting_set.load(session, now=began)
+    # Where the starting set was there before, its tasks are as old as the story all the same.
+    session.execute(update(Task).values(created_at=began, changed_at=began))
+    demonstration_people.add(session, demonstration(), at=began)
+    session.flush()
+
+
+def _remind(database: Database, settings: Settings, morning: dt.datetime) -> None:
+    """Plan and deliver as the scheduler would have, into the built-in mailbox."""
+    with database.session(write=True) as session:
+        run = reminders.plan_run(session, settings=settings, now=morning, slot=morning)
+    counts = delivery.deliver_due(database, MailboxSender(), settings=settings, now=lambda: morning)
+    if run is not None:
+        with database.session(write=True) as session:
+            reminders.finish(session, run_id=run.id, counts=counts.as_dict())
+
+
+def _tell(session: Session, days: Days, *, after: dt.datetime | None, until: dt.datetime) -> None:
+    demonstration_history.tell(session, demonstration(), days=days, after=after, until=until)
+
+
+def _days(settings: Settings, now: dt.datetime) -> Days:
+    return Days(clock.local_date(now, settings.timezone), settings.timezone, calendar())
+
+
+def _mornings(settings: Settings, days: Days) -> Iterator[dt.datetime]:
+    for day in days.working_days_before(MORNINGS):
+        yield reminders.slots_of(day, settings=settings)[0]
