@@ -199,17 +199,20 @@ class _News:
                 StatusUpdate.status_after,
                 StatusUpdate.not_mine,
             )
-            .where(_within(StatusUpdate.task_id, ids), StatusUpdate.as_contributor.is_(False))
+            .where(_within(StatusUpdate.task_id, ids))
             .where(
                 or_(
                     and_(
+                        StatusUpdate.as_contributor.is_(False),
                         StatusUpdate.status_after == done,
                         StatusUpdate.status_before.is_distinct_from(done),
                     ),
                     and_(
+                        StatusUpdate.as_contributor.is_(False),
+                        StatusUpdate.status_before == done,
                         StatusUpdate.created_at >= since,
-                        or_(StatusUpdate.not_mine, StatusUpdate.status_before == done),
                     ),
+                    and_(StatusUpdate.not_mine, StatusUpdate.created_at >= since),
                 )
             )
             .order_by(StatusUpdate.id)
