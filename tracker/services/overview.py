@@ -1,0 +1,248 @@
+"""What each kind of person sees first: what waits for them, what they must decide, their actor."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from tracker.domain.flags import Flag
+from tracker.domain.reminder_steps import Rules
+from tracker.domain.roles import Person
+from tracker.domain.status import ACTIVE, FINISHED, Assessment, Precision, Status
+from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
+from tracker.models.tasks import UNSETTLED
+from tracker.services.progress import flag
+from tracker.services.tasks import is_overdue, unsettled_parts, visible_to
+
+RULES: Final = Rules()
+"""What waits for a person is what the reminders would ask about."""
+SHOWN: Final = 5
+WAITING_SHOWN: Final = 25
+RECENT: Final = dt.timedelta(days=30)
+_AT_WORK: Final = ACTIVE - {Status.ON_HOLD}
+_PENDING: Final = exists().where(
+    DeadlineChange.task_id == Task.id, DeadlineChange.outcome.is_(None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The first few tasks of a kind, and how many there are."""
+
+    tasks: Sequence[Task]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A task that waits for the person, and whether one click may repeat the last answer."""
+
+    task: Task
+    flag: Flag | None
+    may_repeat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What an actor's staff see first."""
+
+    waiting: Sequence[Waiting]
+    waiting_total: int
+    responsible_total: int
+    """Open tasks that the person is responsible for, those that wait included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What the secretariat must decide or mend."""
+
+    to_confirm: Listed
+    new_deadlines: Sequence[tuple[Task, DeadlineChange]]
+    new_deadlines_total: int
+    unsettled: Sequence[tuple[Task, tuple[str, ...]]]
+    """Tasks with what is not settled about them."""
+    unsettled_total: int
+    unreached: Listed
+
+    @property
+    def total(self) -> int:
+        """Return how many things wait for the secretariat."""
+        decided = self.to_confirm.total + self.new_deadlines_total + self.unsettled_total
+        return decided + self.unreached.total
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Which of the actors with open tasks have said something lately."""
+
+    answered: Sequence[Actor]
+    missing: Sequence[Actor]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorStanding:
+    """How the tasks of one's own actor stand."""
+
+    actors: Sequence[Actor]
+    total: int
+    """Open tasks."""
+    overdue: int
+    uncertain: int
+    off_track: int
+    attention: Sequence[tuple[Task, Flag | None]]
+    """Those that are overdue, off track or uncertain, with what a row points out."""
+    news: Sequence[tuple[StatusUpdate, Task]]
+
+
+def mine(session: Session, *, by: Person, now: dt.datetime, today: dt.date) -> Mine:
+    """Return what waits for `by`: what the reminders would ask about, the most urgent first."""
+    mine = _mine(by)
+    waiting = _listed(
+        session,
+        visible_to(by).where(mine, _asked_for(now=now, today=today)),
+        WAITING_SHOWN,
+        Task.deadline_key,
+    )
+    responsible = session.scalar(
+        visible_to(by)
+        .with_only_columns(func.count())
+        .where(mine, or_(Task.status.is_(None), Task.status.not_in(FINISHED)))
+    )
+    rows = [_waiting(task, today) for task in waiting.tasks]
+    return Mine(rows, waiting.total, responsible or 0)
+
+
+def decisions(session: Session, *, by: Person) -> Decisions:
+    """Return what the secretariat must decide, a few of each kind and their number."""
+    everything = visible_to(by)
+    reported = everything.where(Task.status == Status.REPORTED_DONE)
+    unreached = everything.where(Task.needs_contact_since.is_not(None))
+    unsettled = _listed(session, everything.where(UNSETTLED), SHOWN, Task.ref_key)
+    changes = session.execute(
+        everything.join(DeadlineChange, DeadlineChange.task_id == Task.id)
+        .where(DeadlineChange.outcome.is_(None))
+        .with_only_columns(Task, DeadlineChange, func.count().over())
+        .options(joinedload(Task.owner), joinedload(DeadlineChange.requested_by))
+        .order_by(DeadlineChange.requested_at, DeadlineChange.id)
+        .limit(SHOWN)
+    ).all()
+    return Decisions(
+        to_confirm=_listed(session, reported, SHOWN, Task.last_update_at),
+        new_deadlines=[(row[0], row[1]) for row in changes],
+        new_deadlines_total=changes[0][2] if changes else 0,
+        unsettled=[(task, unsettled_parts(task)) for task in unsettled.tasks],
+        unsettled_total=unsettled.total,
+        unreached=_listed(session, unreached, SHOWN, Task.needs_contact_since),
+    )
+
+
+def answers(session: Session, *, by: Person, now: dt.datetime) -> Answers:
+    """Return which actors with open tasks have given news within the last 30 days."""
+    rows = session.execute(
+        visible_to(by)
+        .join(Actor, Actor.id == Task.owner_id)
+        .with_only_columns(Actor, func.max(Task.last_update_at))
+        .where(Task.status.in_(ACTIVE))
+        .group_by(Actor.id)
+        .order_by(Actor.name)
+    ).all()
+    fresh = [actor for actor, last in rows if last is not None and last >= now - RECENT]
+    return Answers(fresh, [actor for actor, _ in rows if actor not in fresh])
+
+
+def actor_standing(
+    session: Session, *, by: Person, now: dt.datetime, today: dt.date
+) -> ActorStanding:
+    """Return how the tasks of the actors that `by` is employed by stand."""
+    ours = visible_to(by).where(Task.owner_id.in_(by.actor_ids))
+    late = is_overdue(today)
+    at_work = Task.status.in_(ACTIVE)
+    worried = [
+        and_(at_work, Task.assessment == kind)
+        for kind in (Assessment.UNCERTAIN, Assessment.OFF_TRACK)
+    ]
+    total, overdue, uncertain, off_track = session.execute(
+        ours.with_only_columns(
+            func.count(), *(func.sum(case((what, 1), else_=0)) for what in (late, *worried))
+        ).where(or_(Task.status.is_(None), Task.status.not_in(FINISHED)))
+    ).one()
+    attention = session.scalars(
+        ours.where(or_(late, *worried))
+        .order_by(Task.deadline_key, Task.id)
+        .limit(SHOWN)
+        .options(joinedload(Task.owner))
+    ).all()
+    news = session.execute(
+        ours.join(StatusUpdate, StatusUpdate.task_id == Task.id)
+        .with_only_columns(StatusUpdate, Task)
+        .where(StatusUpdate.created_at >= now - RECENT)
+        .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
+        .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
+        .limit(SHOWN)
+    ).all()
+    actors = session.scalars(
+        select(Actor).where(Actor.id.in_(by.actor_ids)).order_by(Actor.name)
+    ).all()
+    return ActorStanding(
+        actors,
+        total,
+        overdue or 0,
+        uncertain or 0,
+        off_track or 0,
+        [(task, flag(task, today=today)) for task in attention],
+        [(update, task) for update, task in news],
+    )
+
+
+def _mine(by: Person) -> ColumnElement[bool]:
+    """Tasks that the person answers for: as responsible, or as lead where nobody is."""
+    nobody = Task.responsible_id.is_(None) & Task.responsible_none_on.is_(None)
+    return or_(Task.responsible_id == by.user_id, and_(Task.owner_id.in_(by.lead_of), nobody))
+
+
+def _asked_for(*, now: dt.datetime, today: dt.date) -> ColumnElement[bool]:
+    soon = or_(
+        Task.deadline <= today + dt.timedelta(days=max(RULES.before)),
+        and_(
+            Task.deadline_precision == Precision.YEAR,
+            Task.deadline <= today + dt.timedelta(days=max(RULES.before_year_end)),
+        ),
+    )
+    not_answered = or_(
+        Task.deadline < today,
+        Task.last_update_at.is_(None),
+        Task.last_update_at < now - dt.timedelta(days=RULES.answered),
+    )
+    without_deadline = or_(Task.deadline.is_(None), Task.status == Status.ONGOING)
+    last_word = func.coalesce(Task.last_update_at, Task.created_at)
+    silent = last_word < now - dt.timedelta(days=RULES.silence)
+    return or_(
+        and_(
+            Task.status.in_(_AT_WORK),
+            or_(and_(soon, not_answered), and_(without_deadline, silent)),
+            ~_PENDING,
+        ),
+        and_(Task.status == Status.ON_HOLD, Task.look_again_on <= today),
+    )
+
+
+def _waiting(task: Task, today: dt.date) -> Waiting:
+    raised = flag(task, today=today)
+    repeatable = task.assessment is not None and task.status in _AT_WORK
+    return Waiting(task, raised, repeatable and raised is not Flag.OVERDUE)
+
+
+def _listed(session: Session, query: Select[Task], limit: int, order: Any) -> Listed:
+    """Return the first `limit` tasks and the number of all, in one query."""
+    rows = session.execute(
+        query.add_columns(func.count().over())
+        .options(joinedload(Task.owner))
+        .order_by(order, Task.id)
+        .limit(limit)
+    ).all()
+    return Listed([row[0] for row in rows], rows[0][1] if rows else 0)

@@ -1,0 +1,144 @@
+"""How the whole stands: recommendations and goals, what covers which goal, and the numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from tracker.domain.flags import Flag, flag_of
+from tracker.domain.roles import Person
+from tracker.domain.rollup import Mismatch, mismatch
+from tracker.domain.status import Kind
+from tracker.models import Actor, Task, TaskGoal
+from tracker.services.tasks import visible_to
+
+MOST_ROWS = 60
+"""The overview is one page; the list of tasks has the rest."""
+
+Counts = Mapping[str | None, int]
+"""Number of tasks of each status; None is unsettled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A recommendation or goal and what the measures under it say."""
+
+    task: Task
+    flag: Flag | None
+    measures: Counts
+    mismatch: Mismatch | None
+    news_at: dt.datetime | None
+    """The last update of it or of a measure under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which recommendation serves which goal, itself or through its measures."""
+
+    goals: Sequence[Task]
+    recommendations: Sequence[Task]
+    serving: Mapping[tuple[int, int], int]
+    """(recommendation id, goal id) to the number of tasks that serve it."""
+    elsewhere: Mapping[int, int]
+    """Goal id to the number of tasks that serve it under no listed recommendation."""
+
+    def goals_without_task(self) -> list[Task]:
+        """Return the goals that nothing serves."""
+        served = {goal for (_, goal) in self.serving} | set(self.elsewhere)
+        return [goal for goal in self.goals if goal.id not in served]
+
+    def recommendations_without_goal(self) -> list[Task]:
+        """Return the recommendations that serve no goal."""
+        serving = {task for (task, _) in self.serving}
+        return [task for task in self.recommendations if task.id not in serving]
+
+
+def standings(session: Session, *, by: Person, today: dt.date) -> list[Standing]:
+    """Return all recommendations and goals that `by` may see, recommendations first."""
+    tasks = session.scalars(
+        visible_to(by)
+        .where(Task.kind.in_([Kind.RECOMMENDATION, Kind.GOAL]))
+        .options(joinedload(Task.owner))
+        .order_by(Task.kind.desc(), Task.ref_key)
+        .limit(MOST_ROWS)
+    ).all()
+    counts: dict[int | None, Counter[str | None]] = defaultdict(Counter)
+    news: dict[int | None, dt.datetime | None] = {task.id: task.last_update_at for task in tasks}
+    rows = session.execute(
+        visible_to(by)
+        .with_only_columns(Task.parent_id, Task.status, func.count(), func.max(Task.last_update_at))
+        .where(Task.parent_id.in_(news))
+        .group_by(Task.parent_id, Task.status)
+    )
+    for parent_id, status, count, last in rows:
+        counts[parent_id][status] += count
+        news[parent_id] = max(filter(None, (news[parent_id], last)), default=None)
+    return [_standing(task, counts[task.id], news[task.id], today) for task in tasks]
+
+
+def _standing(
+    task: Task, counts: Counter[str | None], news_at: dt.datetime | None, today: dt.date
+) -> Standing:
+    return Standing(task, flag(task, today=today), counts, mismatch(task.status, counts), news_at)
+
+
+def flag(task: Task, *, today: dt.date) -> Flag | None:
+    """Return what a row points out about `task` on the local date `today`."""
+    return flag_of(
+        status=task.status,
+        deadline=task.deadline,
+        assessment=task.assessment,
+        last_word_on=(task.last_update_at or task.created_at).date(),
+        today=today,
+    )
+
+
+def coverage(session: Session, *, by: Person, of: Sequence[Standing]) -> Coverage:
+    """Return which of the recommendations serves which of the goals in `of`."""
+    goals = [row.task for row in of if row.task.kind == Kind.GOAL]
+    recommendations = [row.task for row in of if row.task.kind == Kind.RECOMMENDATION]
+    listed = {task.id for task in recommendations}
+    top = func.coalesce(Task.parent_id, Task.id)
+    serving: Counter[tuple[int, int]] = Counter()
+    elsewhere: Counter[int] = Counter()
+    rows = session.execute(
+        visible_to(by)
+        .join(TaskGoal, TaskGoal.task_id == Task.id)
+        .with_only_columns(top, TaskGoal.goal_id, func.count())
+        .where(TaskGoal.goal_id.in_([goal.id for goal in goals]))
+        # What stands under the goal itself is counted from the standings below.
+        .where(func.coalesce(Task.parent_id, 0) != TaskGoal.goal_id)
+        .group_by(top, TaskGoal.goal_id)
+    )
+    for task_id, goal_id, count in rows:
+        if task_id in listed:
+            serving[task_id, goal_id] += count
+        else:
+            elsewhere[goal_id] += count
+    for row in of:
+        if row.task.kind == Kind.GOAL and any(row.measures.values()):
+            elsewhere[row.task.id] += sum(row.measures.values())
+    return Coverage(goals, recommendations, serving, elsewhere)
+
+
+def by_actor(session: Session, *, by: Person) -> list[tuple[Actor | None, Counts]]:
+    """Return the measures of each owner by status, by name; those without owner come last."""
+    rows = session.execute(
+        visible_to(by)
+        .with_only_columns(Task.owner_id, Task.status, func.count())
+        .where(Task.kind == Kind.MEASURE)
+        .group_by(Task.owner_id, Task.status)
+    )
+    counts: dict[int | None, Counter[str | None]] = defaultdict(Counter)
+    for owner_id, status, count in rows:
+        counts[owner_id][status] += count
+    actors = session.scalars(
+        select(Actor).where(Actor.id.in_([key for key in counts if key])).order_by(Actor.name)
+    )
+    listed: list[tuple[Actor | None, Counts]] = [(actor, counts[actor.id]) for actor in actors]
+    return [*listed, (None, counts[None])] if None in counts else listed
