@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.domain import references
@@ -81,6 +81,7 @@ class TaskRow:
     deadline_precision: str | None
     deadline_none_on: dt.date | None
     last_update_at: dt.datetime | None
+    changed_at: dt.datetime
     flag: Flag | None
     unsettled: tuple[str, ...]
     may_update: bool
@@ -134,8 +135,6 @@ def _key(sort: Sort, of: Any, value: Any, number: Any = 1) -> tuple[Any, ...]:
             return (value,)
         case Sort.NEWEST, str():
             return dt.datetime.fromisoformat(value).astimezone(dt.UTC), number
-        case Sort.NEWEST, None:
-            return None, number
         case _:
             raise ValueError(value)
 
@@ -214,6 +213,7 @@ _COLUMNS: Final = (
     Task.deadline_precision,
     Task.deadline_none_on,
     Task.last_update_at,
+    Task.changed_at,
 )
 
 
@@ -279,41 +279,30 @@ def _conditions(filters: Filters, *, by: Person, today: dt.date) -> Sequence[Col
     return found
 
 
-def _order(sort: Sort, *, backwards: bool) -> tuple[Any, ...]:
+def _sorted_by(sort: Sort) -> tuple[Any, ...]:
     match sort:
         case Sort.DEADLINE:
-            columns = (Task.deadline_key, Task.id)
-            return tuple(c.desc() for c in columns) if backwards else columns
+            return Task.deadline_key, Task.id
         case Sort.REFERENCE:
-            return (Task.ref_key.desc() if backwards else Task.ref_key,)
-        case Sort.NEWEST if backwards:
-            return (Task.last_update_at.asc().nulls_first(), Task.id)
+            return (Task.ref_key,)
         case Sort.NEWEST:
-            return (Task.last_update_at.desc().nulls_last(), Task.id.desc())
+            return Task.changed_at, Task.id
+
+
+def _descends(sort: Sort, *, backwards: bool) -> bool:
+    return (sort is Sort.NEWEST) != backwards
+
+
+def _order(sort: Sort, *, backwards: bool) -> tuple[Any, ...]:
+    columns = _sorted_by(sort)
+    return tuple(c.desc() for c in columns) if _descends(sort, backwards=backwards) else columns
 
 
 def _beyond(place: _Cursor) -> ColumnElement[bool]:
     """Return the condition for the rows past `place` in the direction that it reads."""
-    match place.sort, place.key:
-        case Sort.DEADLINE, key:
-            return _passes(tuple_(Task.deadline_key, Task.id), key, less=place.backwards)
-        case Sort.REFERENCE, (ref_key,):
-            return _passes(Task.ref_key, ref_key, less=place.backwards)
-        case Sort.NEWEST, (None, task_id):
-            silent = Task.last_update_at.is_(None)
-            if place.backwards:
-                return or_(Task.last_update_at.is_not(None), and_(silent, Task.id > task_id))
-            return and_(silent, Task.id < task_id)
-        case _, (at, task_id):
-            pair = tuple_(Task.last_update_at, Task.id)
-            if place.backwards:
-                return _passes(pair, (at, task_id), less=False)
-            return or_(_passes(pair, (at, task_id), less=True), Task.last_update_at.is_(None))
-    raise AssertionError(place)
-
-
-def _passes(key: Any, value: Any, *, less: bool) -> ColumnElement[bool]:
-    return cast("ColumnElement[bool]", key < value if less else key > value)
+    key = tuple_(*_sorted_by(place.sort))
+    descends = _descends(place.sort, backwards=place.backwards)
+    return key < place.key if descends else key > place.key
 
 
 def _at(row: TaskRow, sort: Sort, *, backwards: bool) -> str:
@@ -324,5 +313,5 @@ def _at(row: TaskRow, sort: Sort, *, backwards: bool) -> str:
         case Sort.REFERENCE:
             key = (references.sort_key(row.ref),)
         case Sort.NEWEST:
-            key = (row.last_update_at, row.id)
+            key = (row.changed_at, row.id)
     return _Cursor(sort, backwards, key).encode()

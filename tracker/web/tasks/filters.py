@@ -19,7 +19,7 @@ from tracker.web.forms import BaseForm, Longest
 SORTS: Final[dict[str, str]] = {
     Sort.DEADLINE: N_("Deadline"),
     Sort.REFERENCE: N_("Reference"),
-    Sort.NEWEST: N_("Newest update"),
+    Sort.NEWEST: N_("Last changed"),
 }
 ORDINARY_SORT: Final = Sort.DEADLINE
 
@@ -31,10 +31,10 @@ class FilterForm(BaseForm):
         csrf = False
 
     q = StringField(_l("Search in title, reference and quote"), [Longest(100)])
-    owner = SelectField(_l("Owner"))
-    kind = SelectField(_l("Kind"))
-    status = SelectField(_l("Status"))
-    theme = SelectField(_l("Theme"))
+    owner = SelectField(_l("Owner"), default="")
+    kind = SelectField(_l("Kind"), default="")
+    status = SelectField(_l("Status"), default="")
+    theme = SelectField(_l("Theme"), default="")
     due_from = DateField(_l("Deadline from"), [Optional()])
     due_to = DateField(_l("Deadline to"), [Optional()])
     mine = BooleanField(_l("I am responsible"))

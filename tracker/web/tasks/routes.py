@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response
 
 from tracker.domain.errors import InvalidError
 from tracker.i18n import _
-from tracker.services import task_list, tasks
+from tracker.services import task_detail, task_list, tasks
 from tracker.web import access
 from tracker.web.context import db, person, today
+from tracker.web.tasks import history
 from tracker.web.tasks.filters import FilterForm, address_without, list_address
 
 blueprint = Blueprint("tasks", __name__)
@@ -49,6 +50,20 @@ def index() -> Response | tuple[str, int]:
         clear=list_address({"sort": args["sort"]} if "sort" in args else {}),
     )
     return html, HTTPStatus.OK if valid and not unreadable else HTTPStatus.BAD_REQUEST
+
+
+@blueprint.get("/tasks/<int:task_id>")
+@access.signed_in
+def show(task_id: int) -> str:
+    """Show a task with its history; `?history=all` shows all of that."""
+    detail = task_detail.read(
+        db(),
+        by=person(),
+        task_id=task_id,
+        today=today(),
+        whole_history=request.args.get("history") == "all",
+    )
+    return render_template("tasks/show.html", detail=detail, changes=history.changes)
 
 
 def _page(

@@ -1,0 +1,212 @@
+"""Everything that a task's page shows, and what the person may do about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from tracker.domain.flags import Flag
+from tracker.domain.roles import Person
+from tracker.domain.rollup import Mismatch, mismatch
+from tracker.domain.status import FINISHED, Status, answer_may_set
+from tracker.domain.updates import Author, Side, Step, may_take
+from tracker.models import (
+    Actor,
+    ContextNote,
+    DeadlineChange,
+    StatusUpdate,
+    Task,
+    TaskContext,
+    TaskContributor,
+    TaskGoal,
+)
+from tracker.services import closing, task_history, task_list, tasks
+from tracker.services.progress import flag
+from tracker.services.task_history import History
+from tracker.services.task_list import TaskRow
+
+RELATED: Final = 20
+"""Measures, and tasks that serve a goal, on the page itself; a link leads to all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributor:
+    """An actor that contributes, with the last thing it said about its part."""
+
+    actor_id: int
+    name: str
+    latest: StatusUpdate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class May:
+    """What the reader may do; decides which links the page offers, not what is allowed."""
+
+    update: bool
+    ask_for_deadline: bool
+    decide_deadline: bool
+    confirm: bool
+    take_back: bool
+    reopen: bool
+    drop: bool
+    edit: bool
+    assign: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """A task with all that belongs to it."""
+
+    task: Task
+    flag: Flag | None
+    unsettled: Sequence[str]
+    contributors: Sequence[Contributor]
+    measures: Sequence[TaskRow]
+    counts: Mapping[str | None, int]
+    """Number of measures of each status; None is unsettled."""
+    mismatch: Mismatch | None
+    goals: Sequence[TaskRow]
+    """The goals that it serves."""
+    serving: Sequence[TaskRow]
+    """The tasks that serve it, where it is a goal."""
+    serving_total: int
+    context: Sequence[ContextNote]
+    moves: Sequence[DeadlineChange]
+    """How the deadline moved, newest first."""
+    pending: DeadlineChange | None
+    """The new deadline that waits to be decided."""
+    history: History
+    may: May
+
+
+def read(
+    session: Session, *, by: Person, task_id: int, today: dt.date, whole_history: bool = False
+) -> Detail:
+    """Return the task's page; raises NotFoundError. `today` is local."""
+    task = tasks.get(session, by=by, task_id=task_id)
+    contributors = _contributors(session, task_id)
+    changes = deadline_changes(session, task_id=task_id)
+    pending = next((change for change in changes if change.outcome is None), None)
+    counts = _counts(session, by, task_id)
+    under = tasks.visible_to(by).where(Task.parent_id == task_id)
+    goals = tasks.visible_to(by).where(
+        exists().where(TaskGoal.goal_id == Task.id, TaskGoal.task_id == task_id)
+    )
+    serves = exists().where(TaskGoal.task_id == Task.id, TaskGoal.goal_id == task_id)
+    serving = tasks.visible_to(by).where(serves)
+    return Detail(
+        task=task,
+        flag=flag(task, today=today),
+        unsettled=tasks.unsettled_parts(task),
+        contributors=contributors,
+        measures=task_list.rows(session, _first(under), by=by, today=today),
+        counts=counts,
+        mismatch=mismatch(task.status, counts),
+        goals=task_list.rows(session, goals.order_by(Task.ref_key), by=by, today=today),
+        serving=task_list.rows(session, _first(serving), by=by, today=today),
+        serving_total=session.scalar(
+            serving.with_only_columns(func.count(), maintain_column_froms=True)
+        )
+        or 0,
+        context=_context(session, task_id),
+        moves=[c for c in changes if c.outcome == "approved" and c.old_deadline is not None],
+        pending=pending,
+        history=task_history.of_task(session, task=task, changes=changes, everything=whole_history),
+        may=_may(session, by, task, contributors, pending),
+    )
+
+
+def deadline_changes(session: Session, *, task_id: int) -> list[DeadlineChange]:
+    """Return all that was asked and decided about the task's deadline, newest first."""
+    return list(
+        session.scalars(
+            select(DeadlineChange)
+            .where(DeadlineChange.task_id == task_id)
+            .options(joinedload(DeadlineChange.requested_by), joinedload(DeadlineChange.decided_by))
+            .order_by(DeadlineChange.id.desc())
+        )
+    )
+
+
+def _first(query: Select[Task]) -> Select[Task]:
+    return query.order_by(Task.ref_key).limit(RELATED)
+
+
+def _contributors(session: Session, task_id: int) -> list[Contributor]:
+    latest = (
+        select(func.max(StatusUpdate.id))
+        .where(
+            StatusUpdate.task_id == TaskContributor.task_id,
+            StatusUpdate.actor_id == TaskContributor.actor_id,
+            StatusUpdate.as_contributor,
+            StatusUpdate.not_mine.is_(False),
+        )
+        .correlate(TaskContributor)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Actor.id, Actor.name, StatusUpdate)
+        .select_from(TaskContributor)
+        .join(Actor, Actor.id == TaskContributor.actor_id)
+        .outerjoin(StatusUpdate, StatusUpdate.id == latest)
+        .where(TaskContributor.task_id == task_id)
+        .order_by(Actor.name)
+    )
+    return [Contributor(actor_id=key, name=name, latest=update) for key, name, update in rows]
+
+
+def _counts(session: Session, by: Person, task_id: int) -> dict[str | None, int]:
+    rows = session.execute(
+        tasks.visible_to(by)
+        .with_only_columns(Task.status, func.count())
+        .where(Task.parent_id == task_id)
+        .group_by(Task.status)
+        .order_by(Task.status)
+    )
+    return dict(rows.tuples().all())
+
+
+def _context(session: Session, task_id: int) -> list[ContextNote]:
+    return list(
+        session.scalars(
+            select(ContextNote)
+            .join(TaskContext, TaskContext.note_id == ContextNote.id)
+            .where(TaskContext.task_id == task_id)
+            .order_by(ContextNote.source_id, ContextNote.position)
+        )
+    )
+
+
+def _may(
+    session: Session,
+    by: Person,
+    task: Task,
+    contributors: Sequence[Contributor],
+    pending: DeadlineChange | None,
+) -> May:
+    side = Author(person=by).side(
+        owner_id=task.owner_id,
+        contributor_ids=frozenset(contributor.actor_id for contributor in contributors),
+    )
+    status = Status(task.status) if task.status else None
+    is_open = status not in FINISHED
+    answers = bool(answer_may_set(status, by_secretariat=side is Side.SECRETARIAT))
+    return May(
+        update=answers if side in {Side.OWNER, Side.SECRETARIAT} else side is not None and is_open,
+        ask_for_deadline=side is Side.OWNER and answers and pending is None,
+        decide_deadline=by.is_coordinator
+        and pending is not None
+        and pending.requested_by_id != by.user_id,
+        confirm=may_take(Step.CONFIRM, status)
+        and closing.may_decide(by, task=task, report=closing.report_of(session, task=task)),
+        take_back=may_take(Step.TAKE_BACK, status) and closing.speaks_for_owner(by, task=task),
+        reopen=by.is_coordinator and may_take(Step.REOPEN, status),
+        drop=by.is_coordinator and may_take(Step.DROP, status),
+        edit=by.is_coordinator,
+        assign=by.is_coordinator or task.owner_id in by.lead_of,
+    )

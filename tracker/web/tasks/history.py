@@ -1,0 +1,64 @@
+"""What an audited change says in words: which field, what it was and what it became."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tracker import i18n
+from tracker.i18n import N_, gettext
+from tracker.services.task_history import Entry
+from tracker.web import words
+
+_LABELS: Final = {
+    "title_nb": N_("Title in bokmål"),
+    "title_nn": N_("Title in nynorsk"),
+    "description": N_("Description"),
+    "theme": N_("Theme"),
+    "chosen_alternative": N_("Chosen alternative"),
+    "goals": N_("Goals that it serves"),
+    "context": N_("Context that it answers"),
+    "owner": N_("Owner"),
+    "responsible": N_("Responsible"),
+    "contributors": N_("Contributors"),
+    "status": N_("Status"),
+    "deadline": N_("Deadline"),
+    "owner_none_on": N_("No owner, settled"),
+    "responsible_none_on": N_("No responsible, settled"),
+    "deadline_none_on": N_("No deadline, settled"),
+    "status_none_on": N_("No status, settled"),
+    "reason": N_("Reason"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field; an empty text where there was or is nothing."""
+
+    label: str
+    before: str
+    after: str
+
+
+def changes(entry: Entry) -> list[Change]:
+    """Return the fields that an event changed; those that only machines read are left out."""
+    return [
+        Change(gettext(label), _text(name, entry.before), _text(name, entry.after))
+        for name, label in _LABELS.items()
+        if name in entry.before or name in entry.after
+    ]
+
+
+def _text(name: str, values: Any) -> str:
+    value = values.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if name == "status":
+        return gettext(words.STATUSES.get(value, value))
+    with suppress(ValueError):
+        return i18n.format_date_short(dt.date.fromisoformat(value))
+    return str(value)
