@@ -98,12 +98,27 @@ def revoke(session: Session, *, by: Person, session_id: int, now: dt.datetime) -
     )
 
 
-def revoke_all(session: Session, *, user_id: int, now: dt.datetime) -> None:
-    """End all sessions of a user, as when the account is deactivated."""
+def revoke_all(
+    session: Session, *, user_id: int, now: dt.datetime, keep: int | None = None
+) -> None:
+    """End all sessions of a user, as when the account is deactivated, but for the one to `keep`."""
     session.execute(
         update(UserSession)
         .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
+        .where(UserSession.id != (keep or 0))
         .values(revoked_at=now)
+    )
+
+
+def valid(session: Session, *, by: Person, now: dt.datetime) -> list[UserSession]:
+    """Return the person's own signed-in browsers, the last used first."""
+    return list(
+        session.scalars(
+            select(UserSession)
+            .where(UserSession.user_id == by.user_id, UserSession.revoked_at.is_(None))
+            .where(UserSession.expires_at > now, UserSession.last_seen_at > now - IDLE)
+            .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
+        )
     )
 
 

@@ -102,13 +102,15 @@ class BaseForm(FlaskForm):
 
     def __init__(self, *, action: str | None = None, **kwargs: Any) -> None:
         """Take the path that the form posts to, where that is not the page's own."""
-        kept = _kept(action or request.path)
-        if kept is not None and "formdata" not in kwargs:
+        if "formdata" not in kwargs and (kept := _kept(action or request.path)):
             kwargs["formdata"] = kept
             flash(
                 _("You had been signed out. What you typed is still here, but is not sent yet."),
                 "warning",
             )
+        elif action not in {None, request.path}:
+            # Another form on the same page was sent.
+            kwargs.setdefault("formdata", None)
         super().__init__(**kwargs)
 
     def refuse(self, error: InvalidError) -> None:

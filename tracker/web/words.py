@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tracker.domain.status import Kind, Precision, Status
+from tracker.domain.roles import Role
+from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
 from tracker.i18n import N_, gettext
 
 KINDS: Final[dict[str, str]] = {
@@ -29,6 +30,27 @@ PRECISIONS: Final[dict[str, str]] = {
     Precision.DAY: N_("That day"),
     Precision.MONTH: N_("Some time in that month"),
     Precision.YEAR: N_("Some time in that year"),
+}
+ROLES: Final[dict[str, str]] = {
+    Role.READER: N_("Reader"),
+    Role.MEMBER: N_("Staff"),
+    Role.LEAD: N_("Lead"),
+    Role.FORUM_MEMBER: N_("Forum member"),
+    Role.COORDINATOR: N_("Secretariat"),
+    Role.ADMIN: N_("Administrator"),
+}
+ASSESSMENTS: Final = {
+    Assessment.ON_TRACK: N_("On track"),
+    Assessment.UNCERTAIN: N_("Uncertain"),
+    Assessment.OFF_TRACK: N_("Off track"),
+}
+HINDRANCES: Final = {
+    Hindrance.LAW: N_("Laws and rules"),
+    Hindrance.MONEY: N_("Money"),
+    Hindrance.COMPETENCE: N_("Competence"),
+    Hindrance.TRUST: N_("Trust"),
+    Hindrance.CAPACITY: N_("Capacity"),
+    Hindrance.OTHER: N_("Something else"),
 }
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}
 

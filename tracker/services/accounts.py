@@ -1,0 +1,305 @@
+"""People and their roles: who may come in, as what, and for how long."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy.orm import Session, selectinload
+
+from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
+from tracker.domain.roles import ACTOR_ROLES, Person, Role
+from tracker.domain.status import ACTIVE
+from tracker.i18n import LOCALES
+from tracker.models import Actor, AnswerLink, Membership, Task, User
+from tracker.services import audit, sessions, sign_in
+from tracker.services.tasks import LARGEST_ID, visible_to
+
+PAGE_SIZE: Final = 50
+LONGEST_NAME: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """One page of people, with the ids to go on from; None where there is no more."""
+
+    people: Sequence[User]
+    before: int | None
+    after: int | None
+
+
+def create_user(
+    session: Session,
+    *,
+    by: Person | None = None,
+    email: str,
+    name: str,
+    actor_id: int | None,
+    role: Role,
+    locale: str,
+    now: dt.datetime,
+) -> User:
+    """Let somebody in with a first role, and return the row.
+
+    The admin may give any role, a lead `member` or `lead` of the own actor; `by` None is a
+    command. Raises ForbiddenError, or InvalidError at `email`, `name`, `locale`, `actor_id`.
+    """
+    _may_give(by, role=role, actor_id=actor_id)
+    user = User(
+        email=_free_address(session, email),
+        name=_name(name),
+        locale=_locale(locale),
+        created_at=now,
+        memberships=[_membership(session, role=role, actor_id=actor_id)],
+    )
+    session.add(user)
+    session.flush()
+    after = {"email": user.email, "name": user.name, "role": role, "actor_id": actor_id}
+    _record(session, by, "user.created", user, after=after)
+    return user
+
+
+def page(
+    session: Session,
+    *,
+    by: Person,
+    search: str = "",
+    before: int | None = None,
+    after: int | None = None,
+) -> People:
+    """Return people by name, those whose name or address contains `search`, for the admin.
+
+    `before` and `after` are ids of people that the page lies before or after.
+    """
+    _require_admin(by)
+    key = tuple_(User.name, User.id)
+    query = select(User).options(selectinload(User.memberships).joinedload(Membership.actor))
+    if search:
+        # SQLite folds only a to z, so a name's capital Ø is looked for as such.
+        spellings = {search, search.lower(), search.title()}
+        columns = (User.name, User.email)
+        query = query.where(
+            or_(*(c.icontains(s, autoescape=True) for c in columns for s in sorted(spellings)))
+        )
+    place = session.get(User, min(before or after or 0, LARGEST_ID))
+    if place and before:
+        query = query.where(key < (place.name, place.id)).order_by(User.name.desc(), User.id.desc())
+    elif place:
+        query = query.where(key > (place.name, place.id)).order_by(User.name, User.id)
+    else:
+        query = query.order_by(User.name, User.id)
+    found = list(session.scalars(query.limit(PAGE_SIZE + 1)))
+    more, people = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
+    backwards = place is not None and before is not None
+    if backwards:
+        people.reverse()
+    has_before, has_after = (more, True) if backwards else (place is not None, more)
+    return People(
+        people,
+        before=people[0].id if people and has_before else None,
+        after=people[-1].id if people and has_after else None,
+    )
+
+
+def get(session: Session, *, by: Person, user_id: int) -> User:
+    """Return a person with roles and actors, for the admin; raises NotFoundError."""
+    _require_admin(by)
+    user = session.scalar(
+        select(User)
+        .where(User.id == min(user_id, LARGEST_ID))
+        .options(selectinload(User.memberships).joinedload(Membership.actor))
+    )
+    if user is None:
+        raise NotFoundError("no_such_person")
+    return user
+
+
+def open_tasks(session: Session, *, by: Person, user_id: int) -> int:
+    """Return how many tasks that are not finished the person is responsible for."""
+    query = visible_to(by).where(Task.responsible_id == user_id, Task.status.in_(ACTIVE))
+    return session.scalar(query.with_only_columns(func.count())) or 0
+
+
+def actors(session: Session, *, by: Person) -> Sequence[Actor]:
+    """Return the actors that `by` may let people into, by name."""
+    query = select(Actor).order_by(Actor.name)
+    if not by.is_admin:
+        query = query.where(Actor.id.in_(by.lead_of))
+    return session.scalars(query).all()
+
+
+def edit(
+    session: Session,
+    *,
+    by: Person,
+    user_id: int,
+    email: str,
+    name: str,
+    locale: str,
+    now: dt.datetime,
+) -> User:
+    """Change who a person is, for the admin.
+
+    With a new address, the old one opens no door any more: sessions and links end. Raises
+    InvalidError at `email`, `name` or `locale`.
+    """
+    user = get(session, by=by, user_id=user_id)
+    old_address = user.email
+    _change(
+        session,
+        by,
+        user,
+        email=_free_address(session, email, user),
+        name=_name(name),
+        locale=_locale(locale),
+    )
+    if user.email != old_address:
+        user.email_failed_at = user.email_failure = None
+        _shut_out(session, user, now)
+    return user
+
+
+def own(session: Session, *, by: Person) -> User:
+    """Return the row of the person who acts."""
+    return session.get_one(User, by.user_id)
+
+
+def choose_language(session: Session, *, by: Person, locale: str) -> None:
+    """Change one's own language; raises InvalidError at `locale`."""
+    _change(session, by, own(session, by=by), locale=_locale(locale))
+
+
+def edit_own(session: Session, *, by: Person, name: str, locale: str) -> None:
+    """Change one's own name and language; raises InvalidError at `name` or `locale`."""
+    user = own(session, by=by)
+    _change(session, by, user, name=_name(name), locale=_locale(locale))
+
+
+def give_role(
+    session: Session, *, by: Person, user_id: int, role: Role, actor_id: int | None
+) -> None:
+    """Add a role, for the admin; raises InvalidError at `role` or `actor_id`."""
+    user = get(session, by=by, user_id=user_id)
+    if any((m.role, m.actor_id) == (role, actor_id) for m in user.memberships):
+        raise InvalidError("role", "has_role_already")
+    user.memberships.append(_membership(session, role=role, actor_id=actor_id))
+    _record(session, by, "user.role_given", user, after={"role": role, "actor_id": actor_id})
+
+
+def take_role(session: Session, *, by: Person, user_id: int, membership_id: int) -> None:
+    """Take a role away, for the admin; somebody must remain who runs users."""
+    user = get(session, by=by, user_id=user_id)
+    membership = next((m for m in user.memberships if m.id == membership_id), None)
+    if membership is None:
+        raise NotFoundError("no_such_role")
+    if membership.role == Role.ADMIN:
+        _require_another_admin(session, user)
+    session.delete(membership)
+    before = {"role": membership.role, "actor_id": membership.actor_id}
+    _record(session, by, "user.role_taken", user, before=before)
+
+
+def deactivate(session: Session, *, by: Person, user_id: int, now: dt.datetime) -> None:
+    """Shut a person out, for the admin: no sign-in, no session, no link; history stays."""
+    user = get(session, by=by, user_id=user_id)
+    if not user.active:
+        return
+    if any(membership.role == Role.ADMIN for membership in user.memberships):
+        _require_another_admin(session, user)
+    user.active = False
+    _shut_out(session, user, now)
+    session.execute(
+        update(AnswerLink)
+        .where(AnswerLink.user_id == user.id, AnswerLink.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    _record(session, by, "user.deactivated", user)
+
+
+def reactivate(session: Session, *, by: Person, user_id: int) -> None:
+    """Let a deactivated person in again with the roles from before, for the admin."""
+    user = get(session, by=by, user_id=user_id)
+    if not user.active:
+        user.active = True
+        _record(session, by, "user.reactivated", user)
+
+
+def _require_admin(by: Person) -> None:
+    if not by.is_admin:
+        raise ForbiddenError("not_for_your_role")
+
+
+def _may_give(by: Person | None, *, role: Role, actor_id: int | None) -> None:
+    if by is None or by.is_admin:
+        return
+    if role not in ACTOR_ROLES or actor_id not in by.lead_of:
+        raise ForbiddenError("not_for_your_role")
+
+
+def _require_another_admin(session: Session, user: User) -> None:
+    # Locked in one order, so that two admins cannot remove each other at the same time.
+    admins = session.scalars(
+        select(User.id)
+        .join(Membership)
+        .where(Membership.role == Role.ADMIN, User.active)
+        .order_by(User.id)
+        .with_for_update()
+    ).all()
+    if set(admins) <= {user.id}:
+        raise ForbiddenError("last_admin")
+
+
+def _membership(session: Session, *, role: Role, actor_id: int | None) -> Membership:
+    if actor_id is None and role in ACTOR_ROLES:
+        raise InvalidError("actor_id", "role_needs_actor")
+    if actor_id is not None and session.get(Actor, min(actor_id, LARGEST_ID)) is None:
+        raise InvalidError("actor_id", "no_such_actor")
+    return Membership(actor_id=actor_id, role=role)
+
+
+def _free_address(session: Session, email: str, owner: User | None = None) -> str:
+    try:
+        validated = validate_email(email.strip(), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise InvalidError("email", "bad_address") from error
+    address = sign_in.address_of(validated.normalized)
+    taken = session.scalar(select(User.id).where(User.email == address))
+    if taken is not None and (owner is None or taken != owner.id):
+        raise InvalidError("email", "address_taken")
+    return address
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise InvalidError("name", "bad_name", longest=LONGEST_NAME)
+    return name
+
+
+def _locale(locale: str) -> str:
+    if locale not in LOCALES:
+        raise InvalidError("locale", "no_such_language")
+    return locale
+
+
+def _change(session: Session, by: Person, user: User, **values: str) -> None:
+    before = {name: getattr(user, name) for name in values}
+    changed = {name: value for name, value in values.items() if value != before[name]}
+    for name, value in changed.items():
+        setattr(user, name, value)
+    if changed:
+        was = {name: before[name] for name in changed}
+        _record(session, by, "user.edited", user, before=was, after=changed)
+
+
+def _shut_out(session: Session, user: User, now: dt.datetime) -> None:
+    sessions.revoke_all(session, user_id=user.id, now=now)
+    sign_in.revoke_links(session, user_id=user.id, now=now)
+
+
+def _record(session: Session, by: Person | None, action: str, user: User, **changes: Any) -> None:
+    audit.record(session, by=by, action=action, entity="user", entity_id=user.id, **changes)

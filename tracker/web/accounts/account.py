@@ -1,0 +1,109 @@
+"""One's own account: name, language, password and signed-in browsers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from http import HTTPStatus
+from typing import Final
+
+from flask import flash, redirect, render_template, session, url_for
+from flask.typing import ResponseReturnValue
+
+from tracker.domain.errors import InvalidError
+from tracker.i18n import _
+from tracker.services import accounts, passwords, sessions
+from tracker.web import access, context
+from tracker.web.accounts.blueprint import blueprint
+from tracker.web.accounts.browsers import name_of
+from tracker.web.accounts.forms import PasswordForm, ProfileForm
+from tracker.web.accounts.sign_in import BY_LINK, leave
+from tracker.web.context import db, now, person
+
+PROVEN_FOR: Final = dt.timedelta(minutes=30)
+"""How long coming in through a mailed link stands for a forgotten password."""
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+@access.signed_in
+def account() -> ResponseReturnValue:
+    """Show one's account, or change name and language."""
+    user = accounts.own(db(), by=person())
+    form = ProfileForm(obj=user)
+    status = HTTPStatus.OK
+    if form.is_submitted():
+        status = HTTPStatus.BAD_REQUEST
+        if form.validate():
+            try:
+                accounts.edit_own(db(), by=person(), name=form.name.data, locale=form.locale.data)
+            except InvalidError as error:
+                form.refuse(error)
+            else:
+                session["locale"] = form.locale.data
+                flash(_("Saved."), "success")
+                return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
+    html = render_template(
+        "accounts/account.html",
+        form=form,
+        user=user,
+        browsers=sessions.valid(db(), by=person(), now=now()),
+        this_browser=context.session_id(),
+        name_of=name_of,
+    )
+    return html, status
+
+
+@blueprint.route("/account/password", methods=["GET", "POST"])
+@access.signed_in
+def password() -> ResponseReturnValue:
+    """Set a password, or another one."""
+    user = accounts.own(db(), by=person())
+    proven = now().timestamp() - session.get(BY_LINK, 0) < PROVEN_FOR.total_seconds()
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            passwords.set_own(
+                db(),
+                by=person(),
+                current=form.current_password.data or "",
+                new=form.new_password.data,
+                proven=proven,
+                session_id=context.session_id(),
+                now=now(),
+            )
+        except InvalidError as error:
+            context.commit_despite_error()
+            form.refuse(error)
+        else:
+            session.pop(BY_LINK, None)
+            flash(_("Your new password is in force. Other browsers are signed out."), "success")
+            return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
+    html = render_template(
+        "accounts/password.html",
+        form=form,
+        user=user,
+        asks_current=bool(user.password_hash) and not proven,
+        shortest=passwords.SHORTEST,
+    )
+    return html, HTTPStatus.BAD_REQUEST if form.is_submitted() else HTTPStatus.OK
+
+
+@blueprint.post("/account/browsers/<int:session_id>/sign-out")
+@access.signed_in
+def sign_out_browser(session_id: int) -> ResponseReturnValue:
+    """End one of one's own sessions."""
+    sessions.revoke(db(), by=person(), session_id=session_id, now=now())
+    if session_id == context.session_id():
+        leave()
+        return redirect(url_for("accounts.sign_in"), HTTPStatus.SEE_OTHER)
+    flash(_("That browser is signed out."), "success")
+    return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/account/sign-out-everywhere")
+@access.signed_in
+def sign_out_everywhere() -> ResponseReturnValue:
+    """End all of one's sessions, this one too."""
+    sessions.revoke_all(db(), user_id=person().user_id, now=now())
+    leave()
+    flash(_("You are signed out everywhere."), "success")
+    return redirect(url_for("accounts.sign_in"), HTTPStatus.SEE_OTHER)

@@ -1,0 +1,89 @@
+"""The forms of this feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import request
+from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import DataRequired, InputRequired
+
+from tracker.domain.roles import Person, Role
+from tracker.i18n import _
+from tracker.i18n import lazy_gettext as _l
+from tracker.models import Actor
+from tracker.services.accounts import LONGEST_NAME
+from tracker.web.forms import BaseForm, Longest
+from tracker.web.words import LANGUAGES, ROLES, choices
+
+GIVEN_BY_LEAD = (Role.MEMBER, Role.LEAD)
+
+
+class SignInForm(BaseForm):
+    """An address with a password, or with the wish for a link."""
+
+    email = StringField(_l("E-mail address"), validators=[DataRequired(), Longest(254)])
+    password = PasswordField(_l("Password"))
+    kept = HiddenField()
+
+    @property
+    def wants_link(self) -> bool:
+        """Return whether the button for a link was pressed."""
+        return request.form.get("by") == "link"
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Ask for the password too, where that is the way in."""
+        valid = bool(super().validate(extra_validators))
+        if not self.wants_link and not self.password.data:
+            missing = _("Write your password, or have a link sent to you.")
+            self.password.errors = [*self.password.errors, missing]
+            return False
+        return valid
+
+
+class ProfileForm(BaseForm):
+    """Who somebody is, as one may change it oneself."""
+
+    name = StringField(_l("Name"), validators=[DataRequired(), Longest(LONGEST_NAME)])
+    locale = RadioField(_l("Language"), validators=[InputRequired()])
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Offer the languages by name."""
+        super().__init__(**kwargs)
+        self.locale.choices = choices(LANGUAGES)
+
+
+class PersonForm(ProfileForm):
+    """Who somebody is, as the administrator may change it."""
+
+    email = StringField(_l("E-mail address"), validators=[DataRequired(), Longest(254)])
+
+
+class PasswordForm(BaseForm):
+    """A new password, and the present one where that is asked for."""
+
+    current_password = PasswordField(_l("Present password"))
+    new_password = PasswordField(_l("New password"), validators=[DataRequired()])
+
+
+class RoleForm(BaseForm):
+    """A role, in an organisation or in general."""
+
+    role = SelectField(_l("Role"), validators=[InputRequired()])
+    actor_id = SelectField(_l("Organisation"), coerce=lambda value: int(value) if value else None)
+
+    def __init__(self, by: Person, actors: Iterable[Actor], **kwargs: Any) -> None:
+        """Offer the roles that `by` may give, in `actors`."""
+        super().__init__(**kwargs)
+        if by.is_admin:
+            self.role.choices = choices(ROLES)
+            none = {"": _("None")}
+        else:
+            self.role.choices = choices({role: ROLES[role] for role in GIVEN_BY_LEAD})
+            none = {}
+        self.actor_id.choices = none | {str(actor.id): actor.name for actor in actors}
+
+
+class NewPersonForm(RoleForm, PersonForm):
+    """Somebody who is to come in, with a first role."""

@@ -1,0 +1,181 @@
+"""The people who may come in: for the administrator, and for leads who invite."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from tracker.domain.errors import InvalidError
+from tracker.domain.roles import Role
+from tracker.i18n import _
+from tracker.services import accounts
+from tracker.web import access
+from tracker.web.accounts.blueprint import blueprint
+from tracker.web.accounts.forms import NewPersonForm, PersonForm, RoleForm
+from tracker.web.context import db, now, person, tracker
+from tracker.web.words import ROLES
+
+
+@blueprint.get("/people")
+@access.role(Role.ADMIN)
+def people() -> ResponseReturnValue:
+    """List everybody, a page at a time, or those whom a search finds."""
+    search = request.args.get("q", "").replace("\0", "").strip()
+    page = accounts.page(
+        db(),
+        by=person(),
+        search=search,
+        before=request.args.get("before", type=int),
+        after=request.args.get("after", type=int),
+    )
+    return render_template("accounts/people.html", page=page, search=search, roles=ROLES)
+
+
+@blueprint.route("/people/new", methods=["GET", "POST"])
+@access.role(Role.ADMIN, Role.LEAD)
+def new_person() -> ResponseReturnValue:
+    """Let somebody in: the admin into any organisation, a lead into the own."""
+    by = person()
+    form = NewPersonForm(
+        by,
+        accounts.actors(db(), by=by),
+        role=Role.MEMBER,
+        actor_id=request.args.get("actor", type=int),
+        locale=tracker().settings.locale,
+    )
+    if form.validate_on_submit():
+        try:
+            user = accounts.create_user(
+                db(),
+                by=by,
+                email=form.email.data,
+                name=form.name.data,
+                actor_id=form.actor_id.data,
+                role=Role(form.role.data),
+                locale=form.locale.data,
+                now=now(),
+            )
+        except InvalidError as error:
+            form.refuse(error)
+        else:
+            flash(
+                _(
+                    "%(name)s can now sign in with the address %(email)s.",
+                    name=user.name,
+                    email=user.email,
+                ),
+                "success",
+            )
+            return redirect(
+                _after_new(by.is_admin, user.id, form.actor_id.data), HTTPStatus.SEE_OTHER
+            )
+    html = render_template("accounts/new_person.html", form=form)
+    return html, HTTPStatus.BAD_REQUEST if form.is_submitted() else HTTPStatus.OK
+
+
+@blueprint.route("/people/<int:user_id>", methods=["GET", "POST"])
+@access.role(Role.ADMIN)
+def show_person(user_id: int) -> ResponseReturnValue:
+    """Show a person, or change name, address and language."""
+    user = accounts.get(db(), by=person(), user_id=user_id)
+    form = PersonForm(obj=user)
+    if form.validate_on_submit():
+        try:
+            accounts.edit(
+                db(),
+                by=person(),
+                user_id=user_id,
+                email=form.email.data,
+                name=form.name.data,
+                locale=form.locale.data,
+                now=now(),
+            )
+        except InvalidError as error:
+            form.refuse(error)
+        else:
+            return _saved(user_id)
+    return _person_page(user_id, form=form)
+
+
+@blueprint.post("/people/<int:user_id>/roles")
+@access.role(Role.ADMIN)
+def give_role(user_id: int) -> ResponseReturnValue:
+    """Give a person one more role."""
+    form = _role_form(user_id)
+    if form.validate():
+        try:
+            accounts.give_role(
+                db(),
+                by=person(),
+                user_id=user_id,
+                role=Role(form.role.data),
+                actor_id=form.actor_id.data,
+            )
+        except InvalidError as error:
+            form.refuse(error)
+        else:
+            return _saved(user_id)
+    return _person_page(user_id, role_form=form)
+
+
+@blueprint.post("/people/<int:user_id>/roles/<int:membership_id>/take")
+@access.role(Role.ADMIN)
+def take_role(user_id: int, membership_id: int) -> ResponseReturnValue:
+    """Take a role from a person."""
+    accounts.take_role(db(), by=person(), user_id=user_id, membership_id=membership_id)
+    return _saved(user_id)
+
+
+@blueprint.post("/people/<int:user_id>/deactivate")
+@access.role(Role.ADMIN)
+def deactivate(user_id: int) -> ResponseReturnValue:
+    """Shut a person out."""
+    accounts.deactivate(db(), by=person(), user_id=user_id, now=now())
+    return _saved(user_id)
+
+
+@blueprint.post("/people/<int:user_id>/reactivate")
+@access.role(Role.ADMIN)
+def reactivate(user_id: int) -> ResponseReturnValue:
+    """Let a person in again."""
+    accounts.reactivate(db(), by=person(), user_id=user_id)
+    return _saved(user_id)
+
+
+def _saved(user_id: int) -> ResponseReturnValue:
+    flash(_("Saved."), "success")
+    return redirect(url_for("accounts.show_person", user_id=user_id), HTTPStatus.SEE_OTHER)
+
+
+def _after_new(is_admin: bool, user_id: int, actor_id: int | None) -> str:  # noqa: FBT001
+    if is_admin:
+        return url_for("accounts.show_person", user_id=user_id)
+    return url_for("actors.show", actor_id=actor_id)
+
+
+def _role_form(user_id: int) -> RoleForm:
+    return RoleForm(
+        person(),
+        accounts.actors(db(), by=person()),
+        action=url_for("accounts.give_role", user_id=user_id),
+        role=Role.MEMBER,
+    )
+
+
+def _person_page(
+    user_id: int, *, form: PersonForm | None = None, role_form: RoleForm | None = None
+) -> ResponseReturnValue:
+    """Return the page of a person, with 400 where one of its two forms was refused."""
+    user = accounts.get(db(), by=person(), user_id=user_id)
+    here = url_for("accounts.show_person", user_id=user_id)
+    html = render_template(
+        "accounts/person.html",
+        user=user,
+        form=form or PersonForm(action=here, obj=user),
+        role_form=role_form or _role_form(user_id),
+        roles=ROLES,
+        open_tasks=accounts.open_tasks(db(), by=person(), user_id=user_id),
+    )
+    return html, HTTPStatus.BAD_REQUEST if request.method == "POST" else HTTPStatus.OK

@@ -1,0 +1,209 @@
+"""The ways in and out, and what happens when a session has expired."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import flash, g, redirect, render_template, request, session, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from tracker.domain.errors import InvalidError, TooManyAttemptsError
+from tracker.i18n import LOCALES, _
+from tracker.models import User
+from tracker.services import accounts, sessions
+from tracker.services import sign_in as ways_in
+from tracker.services.sign_in import LinkState
+from tracker.web import access, context
+from tracker.web.accounts import return_to
+from tracker.web.accounts.blueprint import blueprint
+from tracker.web.accounts.forms import SignInForm
+from tracker.web.context import db, now, tracker
+
+BY_LINK: Final = "by_link"
+"""In the cookie: the time (POSIX seconds) at which its owner came in through a mailed link."""
+_LINK_STATUS: Final = {
+    LinkState.USABLE: HTTPStatus.OK,
+    LinkState.USED: HTTPStatus.GONE,
+    LinkState.EXPIRED: HTTPStatus.GONE,
+    LinkState.UNKNOWN: HTTPStatus.NOT_FOUND,
+}
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+@access.public
+def sign_in() -> ResponseReturnValue:
+    """Let somebody in by password, or send the link that was asked for."""
+    if request.method == "GET":
+        page = return_to.safe_path(request.args.get("next")) or return_to.HOME
+        if context.current_person() is not None:
+            return redirect(page)
+        return _page(return_to.to(page)), HTTPStatus.OK
+    form = SignInForm()
+    kept = return_to.read(form.kept.data)
+    if not form.validate():
+        return _page(kept, form), HTTPStatus.BAD_REQUEST
+    ip = request.remote_addr or ""
+    try:
+        if form.wants_link:
+            ways_in.request_link(
+                db(),
+                email=form.email.data,
+                ip=ip,
+                settings=tracker().settings,
+                now=now(),
+                kept_form=kept,
+            )
+            return redirect(url_for("accounts.link_sent"), HTTPStatus.SEE_OTHER)
+        user = ways_in.with_password(
+            db(), email=form.email.data, password=form.password.data, ip=ip, now=now()
+        )
+    except TooManyAttemptsError as error:
+        wait = {"Retry-After": str(error.retry_after)}
+        minutes = math.ceil(error.retry_after / 60)
+        return _page(kept, form, minutes=minutes), HTTPStatus.TOO_MANY_REQUESTS, wait
+    except InvalidError as error:
+        context.commit_despite_error()
+        form.refuse(error)
+        return _page(kept, form), HTTPStatus.UNAUTHORIZED
+    return _begin(user, kept)
+
+
+@blueprint.get("/sign-in/sent")
+@access.public
+def link_sent() -> ResponseReturnValue:
+    """Say the same to everybody who asked for a link."""
+    minutes = int(ways_in.MAILED_LINK.total_seconds() // 60)
+    return render_template("accounts/link_sent.html", minutes=minutes)
+
+
+@blueprint.route("/sign-in/link/<token>", methods=["GET", "POST"])
+@access.public
+def link(token: str) -> ResponseReturnValue:
+    """Show the button of a one-time link, or let its owner in; opening it uses nothing up."""
+    if request.method == "POST":
+        used = ways_in.use_link(db(), token=token, now=now())
+        if used is not None:
+            user, kept = used
+            response = _begin(user, kept or return_to.to(return_to.HOME))
+            session[BY_LINK] = now().timestamp()
+            return response
+    found = ways_in.find_link(db(), token=token, now=now())
+    return render_template("accounts/link.html", link=found), _LINK_STATUS[found.state]
+
+
+@blueprint.post("/sign-in/demonstration")
+@access.public
+def demonstration() -> ResponseReturnValue:
+    """Let anybody in as somebody invented, on a demonstration on this machine."""
+    user = ways_in.as_demonstration(
+        db(),
+        user_id=request.form.get("user_id", default=0, type=int),
+        settings=tracker().settings,
+    )
+    return _begin(user, return_to.read(request.form.get("kept")))
+
+
+@blueprint.post("/sign-out")
+@access.public
+def sign_out() -> ResponseReturnValue:
+    """End the session, here and in the database."""
+    session_id = context.session_id()
+    if session_id is not None:
+        sessions.revoke(db(), by=context.person(), session_id=session_id, now=now())
+    leave()
+    flash(_("You are signed out."), "success")
+    return redirect(url_for("accounts.sign_in"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/language")
+@access.public
+def language() -> ResponseReturnValue:
+    """Change the language: of the person, or of this browser where nobody is signed in."""
+    locale = request.form.get("locale", "")
+    if locale not in LOCALES:
+        raise InvalidError("locale", "no_such_language")
+    person = context.current_person()
+    if person is not None:
+        accounts.choose_language(db(), by=person, locale=locale)
+    session["locale"] = locale
+    session.permanent = True
+    page = return_to.safe_path(request.form.get("next")) or return_to.HOME
+    return redirect(page, HTTPStatus.SEE_OTHER)
+
+
+def leave() -> None:
+    """Forget in this browser who was signed in, but not the language."""
+    person = context.current_person()
+    session.clear()
+    if person is not None:
+        session["locale"] = person.locale
+
+
+def expired_form() -> ResponseReturnValue:
+    """Answer a POST without a valid session: sign in first, nothing typed is lost."""
+    return _page(return_to.of_this_post(), expired=True), HTTPStatus.UNAUTHORIZED
+
+
+def _page(
+    kept: dict[str, Any],
+    form: SignInForm | None = None,
+    *,
+    expired: bool = False,
+    minutes: int = 0,
+) -> str:
+    """Return the sign-in page. `minutes` is how long to wait before the next attempt."""
+    signed = return_to.sign(kept)
+    # On an expired form's POST, what was sent is not meant for this form.
+    form = form or SignInForm(formdata=None)
+    form.kept.data = signed
+    offered = context.is_demonstration() and tracker().settings.is_local
+    return render_template(
+        "accounts/sign_in.html",
+        form=form,
+        expired=expired,
+        minutes=minutes,
+        kept=return_to.read(signed),
+        people=ways_in.demonstration_people(db()) if offered else None,
+    )
+
+
+def _begin(user: User, kept: dict[str, Any]) -> Response:
+    """Start a new session in place of whatever the browser had, and go where one wanted to."""
+    earlier = context.session_id()
+    if earlier is not None:
+        sessions.revoke(db(), by=context.person(), session_id=earlier, now=now())
+    token = sessions.start(
+        db(),
+        user=user,
+        now=now(),
+        browser=request.user_agent.string,
+        kept_form=kept if kept["fields"] else None,
+    )
+    # Nothing from before may live on, or somebody could have planted it; nor the CSRF token.
+    session.clear()
+    g.pop("csrf_token", None)
+    session[context.TOKEN] = token
+    session.permanent = True
+    if kept["path"] and not kept["fields"]:
+        flash(_("You had been signed out, so that was not done. Do it once more."), "warning")
+    return redirect(kept["page"], HTTPStatus.SEE_OTHER)
+
+
+@blueprint.record_once
+def _offer(state: BlueprintSetupState) -> None:
+    state.app.extensions["expired_form"] = expired_form
+
+
+@blueprint.after_app_request
+def _forget_what_was_sent(response: Response) -> Response:
+    """Drop what was kept of a form once it has been sent; committed with it."""
+    kept = g.get("kept_form")
+    if kept and request.method == "POST" and request.path == kept["path"]:
+        session_id = context.session_id()
+        if response.status_code < HTTPStatus.BAD_REQUEST and session_id is not None:
+            sessions.forget_kept_form(db(), session_id=session_id)
+    return response
