@@ -45,8 +45,8 @@ class Received:
 class Script:
     """What the server answers next, per command; empty lists mean that all goes well.
 
-    `rcpt` holds answers per receiver. HANG_UP closes the connection instead of answering: as an
-    answer to `data_command` before the content has come, as one to `content` after it has.
+    `rcpt` holds answers per receiver. HANG_UP closes the connection instead of answering, to
+    `content` after all of it has come. A `data_command` answered with 354 hangs up meanwhile.
     """
 
     mail: list[str] = field(default_factory=list)
@@ -135,11 +135,12 @@ class _ScriptedSmtp(SMTP):
         answers = self._scripted.script.data_command
         if not answers:
             await super().smtp_DATA(arg)
-        elif (answer := answers.pop(0)) == HANG_UP:
-            await self.push("354 go on")
-            _hang_up(self)
-        else:
+            return
+        answer = answers.pop(0)
+        if answer != HANG_UP:
             await self.push(answer)
+        if answer == HANG_UP or answer.startswith("354"):
+            _hang_up(self)
 
 
 class _Controller(Controller):

@@ -127,10 +127,11 @@ def test_421_to_a_receiver_is_temporary_and_the_next_mail_gets_a_new_connection(
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("answer", [HANG_UP, "354 go on"])
 def test_connection_lost_before_the_content_was_over_means_not_sent(
-    server: SmtpServer, sender: SmtpSender
+    server: SmtpServer, sender: SmtpSender, answer: str
 ) -> None:
-    server.script.data_command = [HANG_UP]
+    server.script.data_command = [answer]
     long_text = "En linje til\n" * 200_000
 
     assert sender.send(mail_to(text=long_text)).result is Result.TEMPORARY

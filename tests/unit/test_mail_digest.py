@@ -10,7 +10,7 @@ import pytest
 
 from tracker.domain.reminder_steps import Section
 from tracker.mail import letters
-from tracker.mail.digest import Digest, Line
+from tracker.mail.digest import Digest, Line, Notice
 
 TODAY = dt.date(2026, 6, 8)
 FRAME = letters.Frame(locale="nb", base_url="https://oppfolging.example", can_reply=True)
@@ -34,10 +34,17 @@ DUE = Line(
 )
 QUESTION = replace(DUE, section=Section.QUESTIONS, ref="DIFI-3", deadline=None)
 DECIDE = replace(
-    DUE, section=Section.TO_DECIDE, ref="DIFI-1.1", notice="reported_done", who="KS", deadline=None
+    DUE,
+    section=Section.TO_DECIDE,
+    ref="DIFI-1.1",
+    notices=(Notice(kind="confirm", who="KS"),),
+    deadline=None,
 )
 NOTICE = replace(
-    QUESTION, section=Section.NOTICES, ref="DIFI-2", notice="sent_back", detail="Mangler evaluering"
+    QUESTION,
+    section=Section.NOTICES,
+    ref="DIFI-2",
+    notices=(Notice(kind="sent_back", detail="Mangler evaluering"),),
 )
 
 
@@ -182,7 +189,8 @@ def test_it_is_told_beforehand_who_hears_of_it_next() -> None:
 
 
 def test_what_a_person_wrote_is_quoted_and_cannot_become_markup() -> None:
-    mail = rendered(replace(NOTICE, detail="<script>alert(1)</script>", title="A & <b>B</b>"))
+    notice = Notice(kind="sent_back", detail="<script>alert(1)</script>")
+    mail = rendered(replace(NOTICE, notices=(notice,), title="A & <b>B</b>"))
 
     assert "«<script>alert(1)</script>»" in mail.text
     assert "<script" not in mail.html
@@ -190,7 +198,8 @@ def test_what_a_person_wrote_is_quoted_and_cannot_become_markup() -> None:
 
 
 def test_a_line_break_in_a_reason_cannot_forge_a_line_of_the_text() -> None:
-    mail = rendered(replace(NOTICE, detail="Mangler\n\nSvar: https://ond.example"))
+    notice = Notice(kind="sent_back", detail="Mangler\n\nSvar: https://ond.example")
+    mail = rendered(replace(NOTICE, notices=(notice,)))
 
     assert "\nSvar: https://ond.example" not in mail.text
 

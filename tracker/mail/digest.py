@@ -33,12 +33,12 @@ _NOTICES: Final = {
     "confirmed": N_("Confirmed as done. Thank you."),
     "deadline_approved": N_("The new deadline has been approved."),
     "deadline_rejected": N_("The new deadline was not approved. The old one stands."),
-    "reported_done": N_("%(who)s has reported this done. Confirm it, or send it back."),
-    "deadline_requested": N_("%(who)s asks for a new deadline."),
+    "confirm": N_("%(who)s has reported this done. Confirm it, or send it back."),
+    "decide_deadline": N_("%(who)s asks for a new deadline: %(when)s."),
+    "decide_no_deadline": N_("%(who)s asks that there be no deadline."),
     "not_mine": N_("%(who)s says that this is somebody else's task."),
-    "needs_contact": N_("We cannot reach %(who)s: the e-mail address does not work."),
-    "on_hold": N_("On hold until now. Is it time to go on?"),
-    "raised": N_("%(who)s has not answered."),
+    "look_again": N_("On hold until now. Is it time to go on?"),
+    "raised": N_("No answer has come from %(who)s."),
     "unsettled": N_("Owner, responsible, deadline or status is not settled."),
 }
 
@@ -47,9 +47,29 @@ _REASONS: Final = {
     "leads": N_("you are the lead of %(actor)s"),
     "mailbox": N_("this is the shared mailbox of %(actor)s"),
     "coordinator": N_("you belong to the forum's secretariat"),
-    "contributors": N_("%(actor)s contributes to the task"),
-    "author": N_("you gave the status that this is about"),
+    "author": N_("you asked for what has been decided"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A sentence about a task: what has happened, or what is asked."""
+
+    kind: str
+    """Key of `_NOTICES`."""
+    who: str = ""
+    when: str = ""
+    """A date in words."""
+    detail: str = ""
+    """What a person wrote, such as the reason for sending it back."""
+
+    def text(self) -> str:
+        """Give the sentence."""
+        return _(_NOTICES[self.kind]) % {"who": self.who, "when": self.when}
+
+    def quote(self) -> str:
+        """Give what a person wrote on one line, cut where it becomes long."""
+        return textwrap.shorten(self.detail, 500, placeholder=" …")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +88,7 @@ class Line:
     """Which reminder in a row this is, counted apart before and after the deadline."""
     leads_told_on: dt.date | None = None
     secretariat_told_on: dt.date | None = None
-    notice: str = ""
-    """Key of `_NOTICES`, for lines that need a sentence of their own."""
-    who: str = ""
-    detail: str = ""
-    """What a person wrote, such as the reason for sending it back."""
+    notices: tuple[Notice, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -94,14 +110,6 @@ class Line:
         if self.section is Section.OVERDUE:
             return _("overdue reminder no. %(num)s", num=self.number)
         return _("reminder no. %(num)s", num=self.number)
-
-    def notice_text(self) -> str:
-        """Give the line's own sentence; may be empty."""
-        return _(_NOTICES[self.notice]) % {"who": self.who} if self.notice else ""
-
-    def detail_text(self) -> str:
-        """Give what a person wrote on one line, cut where it becomes long."""
-        return textwrap.shorten(self.detail, 500, placeholder=" …")
 
     def told_text(self) -> str:
         """Say who will be told next if nobody answers, so that it surprises no one."""
@@ -230,7 +238,8 @@ class Digest:
         return ngettext("%(num)s due from %(when)s", "%(num)s due from %(when)s", number, when=when)
 
 
-def _news(notices: Sequence[Line]) -> str:
-    if len(notices) == 1:
-        return f"{notices[0].ref}: {notices[0].notice_text().rstrip('.')}"
-    return ngettext("News about %(num)s task", "News about %(num)s tasks", len(notices))
+def _news(lines: Sequence[Line]) -> str:
+    if len(lines) == 1:
+        sentences = [notice.text() for notice in lines[0].notices]
+        return f"{lines[0].ref}: {' '.join(sentences).rstrip('.')}"
+    return ngettext("News about %(num)s task", "News about %(num)s tasks", len(lines))

@@ -13,6 +13,7 @@ from tracker.domain.errors import NotFoundError
 from tracker.domain.roles import Person
 from tracker.models import OutgoingEmail
 from tracker.services import installation
+from tracker.services.tasks import LARGEST_ID
 
 PAGE_SIZE: Final = 25
 
@@ -48,10 +49,12 @@ def page(
         )
     backwards = newer_than is not None
     if newer_than is not None:
-        wanted = wanted.where(OutgoingEmail.id > newer_than).order_by(OutgoingEmail.id)
+        wanted = wanted.where(OutgoingEmail.id > min(newer_than, LARGEST_ID)).order_by(
+            OutgoingEmail.id
+        )
     else:
         if older_than is not None:
-            wanted = wanted.where(OutgoingEmail.id < older_than)
+            wanted = wanted.where(OutgoingEmail.id < min(older_than, LARGEST_ID))
         wanted = wanted.order_by(OutgoingEmail.id.desc())
     found = list(session.scalars(wanted.limit(PAGE_SIZE + 1)))
     more = len(found) > PAGE_SIZE
@@ -68,13 +71,15 @@ def page(
 
 def show(session: Session, *, by: Person, email_id: int) -> OutgoingEmail:
     """Return one sent mail; raises NotFoundError where `by` may not read it."""
-    email = session.scalar(_readable(session, by).where(OutgoingEmail.id == email_id))
+    email = session.scalar(
+        _readable(session, by).where(OutgoingEmail.id == min(email_id, LARGEST_ID))
+    )
     if email is None:
         raise NotFoundError("no_such_mail")
     return email
 
 
-def _readable(session: Session, by: Person) -> Select[tuple[OutgoingEmail]]:
+def _readable(session: Session, by: Person) -> Select[OutgoingEmail]:
     """Everybody reads their own mail; on a demonstration, where all is made up, all of it."""
     sent = select(OutgoingEmail).where(OutgoingEmail.state == "sent")
     if installation.is_demonstration(session):

@@ -1,0 +1,53 @@
+"""`mail test`: finds out whether mail leaves this installation."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import with_appcontext
+
+from tracker.cli.common import the_tracker, transaction
+from tracker.mail.message import AddressError, Mailbox
+from tracker.mail.outcomes import Result
+from tracker.mail.senders import make_sender
+from tracker.services import delivery, outbox
+
+
+@click.group()
+def mail() -> None:
+    """Check the way mail leaves."""
+
+
+@mail.command()
+@click.argument("address")
+@with_appcontext
+def test(address: str) -> None:
+    """Send one mail to ADDRESS and print the server's answer; exit 1 unless it was accepted."""
+    try:
+        Mailbox(address=address).header()
+    except (AddressError, ValueError) as error:
+        raise click.ClickException(f"Not an e-mail address: {address}") from error
+    tracker = the_tracker()
+    settings = tracker.settings
+    with transaction(write=True) as (session, now):
+        email_id = outbox.queue_email(
+            session,
+            kind="test",
+            addressee=outbox.to_address(address),
+            mail_from=settings.mail_from,
+            now=now,
+        ).id
+    sender = make_sender(settings.smtp)
+    outcome = delivery.deliver_one(
+        tracker.database, sender, email_id=email_id, settings=settings, now=tracker.now
+    )
+    sender.close()
+    if outcome is None:
+        raise click.ClickException("Another process is sending it; see the log of the reminders.")
+    if outcome.result is not Result.ACCEPTED:
+        with transaction(write=True) as (session, now):
+            outbox.withdraw(session, email_id=email_id, now=now)
+        raise click.ClickException(f"Not sent. {outcome.answer}")
+    click.echo(f"Sent to {address}. {outcome.answer}")
+
+
+COMMANDS = [mail]
