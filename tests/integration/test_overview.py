@@ -302,3 +302,13 @@ def test_the_number_of_queries_does_not_grow_with_the_data(database: Database) -
         for _ in range(4):
             grow(session, user)
     assert _queries(database, by) == few
+
+
+def test_news_of_a_measure_is_news_of_its_recommendation(database: Database) -> None:
+    with database.session(write=True) as session:
+        silent = NOW - 300 * DAY
+        for _ in range(2):
+            top = make.task(session, kind=Kind.RECOMMENDATION, created_at=silent)
+        make.task(session, parent=top, last_update_at=NOW)
+        rows = progress.standings(session, by=make.coordinator(session), today=TODAY)
+        assert [row.flag for row in rows] == [Flag.STALE, None]

@@ -194,7 +194,7 @@ def actor_standing(
         overdue or 0,
         uncertain or 0,
         off_track or 0,
-        [(task, flag(task, today=today)) for task in attention],
+        [(task, flag(task, last_word_at=task.last_update_at, today=today)) for task in attention],
         [(update, task) for update, task in news],
     )
 
@@ -232,7 +232,7 @@ def _asked_for(*, now: dt.datetime, today: dt.date) -> ColumnElement[bool]:
 
 
 def _waiting(task: Task, today: dt.date) -> Waiting:
-    raised = flag(task, today=today)
+    raised = flag(task, last_word_at=task.last_update_at, today=today)
     repeatable = task.assessment is not None and task.status in _AT_WORK
     return Waiting(task, raised, repeatable and raised is not Flag.OVERDUE)
 

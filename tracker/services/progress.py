@@ -84,16 +84,21 @@ def standings(session: Session, *, by: Person, today: dt.date) -> list[Standing]
 def _standing(
     task: Task, counts: Counter[str | None], news_at: dt.datetime | None, today: dt.date
 ) -> Standing:
-    return Standing(task, flag(task, today=today), counts, mismatch(task.status, counts), news_at)
+    # News of its measures is news of the whole, so that it is not called silent.
+    raised = flag(task, last_word_at=news_at, today=today)
+    return Standing(task, raised, counts, mismatch(task.status, counts), news_at)
 
 
-def flag(task: Task, *, today: dt.date) -> Flag | None:
-    """Return what a row points out about `task` on the local date `today`."""
+def flag(task: Task, *, last_word_at: dt.datetime | None, today: dt.date) -> Flag | None:
+    """Return what a row points out about `task` on the local date `today`.
+
+    `last_word_at` is its last update, or None where nobody has said anything since it was made.
+    """
     return flag_of(
         status=task.status,
         deadline=task.deadline,
         assessment=task.assessment,
-        last_word_on=(task.last_update_at or task.created_at).date(),
+        last_word_on=(last_word_at or task.created_at).date(),
         today=today,
     )
 
