@@ -101,7 +101,10 @@ def init_app(app: Flask) -> None:
         local_date=_local_date,
     )
     app.jinja_env.globals.update(
-        asset=asset, current_locale=i18n.get_locale, deadline=i18n.format_deadline
+        app_pages=app.view_functions,
+        asset=asset,
+        current_locale=i18n.get_locale,
+        deadline=i18n.format_deadline,
     )
     app.before_request(_choose_locale)
     app.context_processor(_globals)
