@@ -1,0 +1,208 @@
+"""What was planned and sent, to whom, and what the mail server said: proof beside each task."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from tracker.domain.reminder_steps import is_reckoned_from_deadline
+from tracker.domain.roles import Person
+from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRun, Task, User
+from tracker.services.tasks import visible_to
+
+PAGE_SIZE: Final = 50
+OF_TASK: Final = 20
+LARGEST_ID: Final = 2**63 - 1
+
+
+class Outcome(StrEnum):
+    """What became of a reminder, as people see it."""
+
+    SENT = "sent"
+    WAITING = "waiting"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which reminders to show. Empty: all but the superseded."""
+
+    outcome: Outcome | None = None
+    receiver: str = ""
+    """A part of the name or address."""
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One reminder with what became of it."""
+
+    id: int
+    task: Task
+    receiver: str
+    audience: str
+    step: str
+    label: int | str
+    """The days from the deadline to the step's own day, or the kind of the step."""
+    send_on: dt.date
+    deadline: dt.date | None
+    outcome: Outcome
+    reason: str | None
+    """Why it was cancelled or superseded."""
+    at: dt.datetime
+    """When that became of it; for what waits, when it was planned."""
+    to_address: str | None
+    answer: str | None
+    """The mail server's last words."""
+    possibly_duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, newest first, and the ids to page on from (None: no such page)."""
+
+    entries: Sequence[Entry]
+    newer_than: int | None
+    older_than: int | None
+
+
+_OUTCOME: Final = case(
+    (Reminder.state == "planned", "waiting"),
+    ((Reminder.state == "cancelled") & (OutgoingEmail.state == "failed"), "failed"),
+    else_=Reminder.state,
+)
+
+
+def page(
+    session: Session,
+    *,
+    by: Person,
+    filters: Filters,
+    older_than: int | None = None,
+    newer_than: int | None = None,
+) -> Page:
+    """Return a page of the log; the ids are those of the reminders on the page before or after."""
+    wanted = _entries(by).where(*_conditions(filters))
+    backwards = newer_than is not None
+    if newer_than is not None:
+        wanted = wanted.where(Reminder.id > min(newer_than, LARGEST_ID)).order_by(Reminder.id)
+    else:
+        if older_than is not None:
+            wanted = wanted.where(Reminder.id < min(older_than, LARGEST_ID))
+        wanted = wanted.order_by(Reminder.id.desc())
+    found = [_entry(row) for row in session.execute(wanted.limit(PAGE_SIZE + 1))]
+    more, shown = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
+    if backwards:
+        shown.reverse()
+    newer, older = (more, True) if backwards else (older_than is not None, more)
+    return Page(
+        entries=shown,
+        newer_than=shown[0].id if newer and shown else None,
+        older_than=shown[-1].id if older and shown else None,
+    )
+
+
+def of_task(session: Session, *, by: Person, task_id: int) -> list[Entry]:
+    """Return the last reminders about a task, newest first, without those never sent."""
+    wanted = (
+        _entries(by)
+        .where(Reminder.task_id == task_id, Reminder.state != "superseded")
+        .order_by(Reminder.id.desc())
+        .limit(OF_TASK)
+    )
+    return [_entry(row) for row in session.execute(wanted)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """What became of the mails of a run."""
+
+    run: ReminderRun
+    sent: int
+    waiting: int
+    failed: int
+
+
+def last_runs(session: Session, *, limit: int) -> list[RunCounts]:
+    """Return the last runs, newest first."""
+    mails = aliased(OutgoingEmail)
+
+    def number(state: str) -> ColumnElement[int]:
+        return func.count(mails.id).filter(mails.state == state)
+
+    newest = select(ReminderRun.id).order_by(ReminderRun.id.desc()).limit(limit)
+    rows = session.execute(
+        select(ReminderRun, number("sent"), number("queued"), number("failed"))
+        .outerjoin(mails, mails.run_id == ReminderRun.id)
+        .where(ReminderRun.id.in_(newest))
+        .group_by(ReminderRun.id)
+        .order_by(ReminderRun.id.desc())
+    )
+    return [RunCounts(run, sent, waiting, failed) for run, sent, waiting, failed in rows]
+
+
+def _entries(by: Person) -> Select[*tuple[Any, ...]]:
+    return (
+        visible_to(by)
+        .join(Reminder, Reminder.task_id == Task.id)
+        .outerjoin(OutgoingEmail, OutgoingEmail.id == Reminder.email_id)
+        .outerjoin(User, User.id == Reminder.user_id)
+        .outerjoin(Actor, Actor.id == Reminder.actor_id)
+        .with_only_columns(
+            Reminder,
+            Task,
+            func.coalesce(User.name, Actor.name).label("receiver"),
+            OutgoingEmail.to_address,
+            func.coalesce(OutgoingEmail.server_answer, OutgoingEmail.last_error).label("answer"),
+            OutgoingEmail.possibly_duplicate,
+            _OUTCOME.label("outcome"),
+        )
+    )
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.outcome is None:
+        found.append(Reminder.state != "superseded")
+    else:
+        found.append(_OUTCOME.in_([filters.outcome]))
+    if filters.receiver:
+        part = filters.receiver.strip().lower()
+        columns = (User.name, Actor.name, User.email, Actor.email)
+        found.append(
+            or_(*(func.lower(column).contains(part, autoescape=True) for column in columns))
+        )
+    if filters.ref:
+        found.append(func.lower(Task.ref) == filters.ref.strip().lower())
+    return found
+
+
+def _entry(row: Any) -> Entry:
+    reminder: Reminder = row.Reminder
+    label: int | str = reminder.step
+    if reminder.deadline is not None and is_reckoned_from_deadline(reminder.step):
+        label = (reminder.nominal_on - reminder.deadline).days
+    return Entry(
+        id=reminder.id,
+        task=row.Task,
+        receiver=row.receiver,
+        audience=reminder.audience,
+        step=reminder.step,
+        label=label,
+        send_on=reminder.send_on,
+        deadline=reminder.deadline,
+        outcome=Outcome(row.outcome),
+        reason=reminder.reason,
+        at=reminder.settled_at or reminder.created_at,
+        to_address=row.to_address,
+        answer=row.answer,
+        possibly_duplicate=bool(row.possibly_duplicate),
+    )
