@@ -68,39 +68,17 @@ FINISHED = frozenset({Status.CLOSED, Status.DROPPED})
 _OWNER_MOVES = frozenset({Status.NOT_STARTED, Status.IN_PROGRESS, Status.ON_HOLD})
 
 
-def owner_may_set(before: Status | None, *, taking_back: bool = False) -> frozenset[Status]:
-    """Return the statuses that the owner's people may move to from `before`.
+def answer_may_set(before: Status | None, *, by_secretariat: bool = False) -> frozenset[Status]:
+    """Return the statuses that an answer on the owner's behalf may lead to from `before`.
 
-    They move freely among not started, in progress and on hold, and report done. What is
-    reported done they may only take back (`taking_back`), what is ongoing only report on.
+    The owner's people move freely among not started, in progress and on hold, and report done;
+    what is ongoing they report on or report done. Only the secretariat sets and ends `ongoing`.
+    What is reported done waits for a decision, and what is finished has to be reopened.
     """
-    if before is None or before in _OWNER_MOVES:
-        return _OWNER_MOVES | {Status.REPORTED_DONE}
+    if before is Status.REPORTED_DONE or before in FINISHED:
+        return frozenset()
+    if by_secretariat:
+        return _OWNER_MOVES | {Status.ONGOING, Status.REPORTED_DONE}
     if before is Status.ONGOING:
         return frozenset({Status.ONGOING, Status.REPORTED_DONE})
-    if before is Status.REPORTED_DONE and taking_back:
-        return frozenset({Status.IN_PROGRESS})
-    return frozenset()
-
-
-def coordinator_may_set(before: Status | None) -> frozenset[Status]:
-    """Return the statuses that the coordinator may set outright, each with a reason.
-
-    Confirming (`reported_done` to `closed`) is a step of its own with its own rule.
-    """
-    match before:
-        case Status.CLOSED | Status.DROPPED:
-            return frozenset({Status.IN_PROGRESS, Status.ONGOING})
-        case Status.REPORTED_DONE:
-            return frozenset({Status.CLOSED, Status.IN_PROGRESS, Status.DROPPED})
-        case _:
-            return frozenset(
-                {
-                    Status.NOT_STARTED,
-                    Status.IN_PROGRESS,
-                    Status.ONGOING,
-                    Status.ON_HOLD,
-                    Status.REPORTED_DONE,
-                    Status.DROPPED,
-                }
-            )
+    return _OWNER_MOVES | {Status.REPORTED_DONE}

@@ -49,9 +49,14 @@ def now() -> dt.datetime:
     return cast(dt.datetime, g.now)
 
 
+def timezone() -> str:
+    """Return the installation's time zone (IANA name)."""
+    return tracker().settings.timezone
+
+
 def today() -> dt.date:
     """Return the request's date in the installation's time zone."""
-    return clock.local_date(now(), tracker().settings.timezone)
+    return clock.local_date(now(), timezone())
 
 
 def current_person() -> Person | None:

@@ -10,30 +10,91 @@ MESSAGES = {
     "address_taken": N_(
         "Somebody already has this address. The administrator can give that person more roles."
     ),
+    "answered_meanwhile": N_(
+        "Somebody else has said something new about the task while you were writing. Read it, and "
+        "send yours again if it still holds."
+    ),
     "bad_address": N_("Write the whole address, such as kari.nordmann@example.no."),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
+    "cannot_correct": N_("Only the last answer can be corrected, by the person who gave it."),
+    "cannot_repeat": N_(
+        "There is no earlier answer that can still hold. Open the form and say how it is going."
+    ),
     "changed_meanwhile": N_(
         "Somebody else changed this while you were writing. Go back, load the page again and "
         "compare before you save."
     ),
+    "choose_progress": N_("Choose how it is going."),
+    "contributor_sets_no_status": N_("Only the owner of the task can change its status."),
     "csrf": N_("The form was too old or did not come from this site. Go back and try once more."),
+    "date_past": N_("The date has passed. Choose one ahead."),
+    "date_too_far": N_("Choose a date before the end of %(year)s."),
+    "deadline_already_asked": N_(
+        "A new deadline has already been asked for. It has to be decided first."
+    ),
+    "deadline_decided_meanwhile": N_(
+        "The request for a new deadline has been decided or withdrawn. Nothing is waiting now."
+    ),
+    "deadline_same": N_("That is the deadline already. Choose another date."),
+    "done_needs_no_date": N_("Leave this empty when the task is done."),
+    "evidence_no_link": N_(
+        "“%(link)s” is no address of a page. It has to begin with https:// or http://."
+    ),
+    "evidence_too_many": N_("No more than %(most)s addresses fit."),
     "has_role_already": N_("The person has this role already."),
+    "illegal_step": N_(
+        "The status of the task does not allow this now. Somebody may have changed it meanwhile."
+    ),
     "last_admin": N_(
         "Somebody must remain who can run users. Give another person that role first."
     ),
+    "link_not_expired": N_(
+        "The link still works, or it has been withdrawn. There is no new one to send."
+    ),
+    "link_not_open": N_(
+        "The link no longer works: it has expired or the task was given to somebody else."
+    ),
+    "look_again_missing": N_("Say when to look at it again."),
+    "look_again_needs_on_hold": N_(
+        "Choose “On hold”, or leave the date to look at it again empty."
+    ),
+    "look_again_past": N_("Choose a day after today."),
     "no_access_rule": N_("Nobody may use this page."),
     "no_demonstration": N_("This is possible on a demonstration only."),
     "no_such_actor": N_("Choose an organisation in the list."),
     "no_such_language": N_("Choose one of the languages in the list."),
+    "no_such_link": N_(
+        "We do not know this link. Check that the whole address was copied from the mail."
+    ),
     "no_such_person": N_("There is no such person."),
     "no_such_role": N_("The person does not have this role any more."),
+    "no_such_task": N_("There is no such task."),
     "not_for_your_role": N_("This is done by somebody with another role than yours."),
+    "not_your_task": N_(
+        "Only the owner of the task, those who contribute and the secretariat can do this."
+    ),
+    "overdue_needs_date": N_(
+        "The task is over its deadline. Give a new expected date, or choose another answer."
+    ),
+    "own_deadline_request": N_("You asked for this yourself, so somebody else has to decide."),
+    "own_report": N_(
+        "Somebody else has to confirm this: not who reported it, and nobody from the same actor."
+    ),
     "password_too_short": N_(
         "A password needs at least %(shortest)s characters. A few words in a row are easy to "
         "remember."
     ),
     "role_needs_actor": N_("Choose the organisation that this role is in."),
+    "say_risk": N_("Say what the risk is of not doing it."),
+    "say_why": N_("Say why."),
+    "say_why_deadline": N_("Say why a new deadline is needed."),
+    "say_why_on_hold": N_("Say why it is on hold."),
+    "say_why_ongoing": N_("Say why it is a lasting duty, or no longer is."),
+    "say_why_other_date": N_("Say why it is another date than the one asked for."),
+    "say_why_rejected": N_("Say why the deadline stays."),
     "sign_in_first": N_("Sign in first."),
+    "state_your_name": N_("Write your name."),
+    "text_too_long": N_("The text has %(length)s characters, and %(most)s is the most that fits."),
     "wrong_current_password": N_("This is not your present password."),
     "wrong_password": N_(
         "The address or the password is not right. You can have a link sent instead."

@@ -39,12 +39,12 @@ ROLES: Final[dict[str, str]] = {
     Role.COORDINATOR: N_("Secretariat"),
     Role.ADMIN: N_("Administrator"),
 }
-ASSESSMENTS: Final = {
+ASSESSMENTS: Final[dict[str, str]] = {
     Assessment.ON_TRACK: N_("On track"),
     Assessment.UNCERTAIN: N_("Uncertain"),
     Assessment.OFF_TRACK: N_("Off track"),
 }
-HINDRANCES: Final = {
+HINDRANCES: Final[dict[str, str]] = {
     Hindrance.LAW: N_("Laws and rules"),
     Hindrance.MONEY: N_("Money"),
     Hindrance.COMPETENCE: N_("Competence"),

@@ -1,0 +1,137 @@
+"""Where status updates are appended: the one place that keeps a task's columns in line with them.
+
+A task's status, assessment, date to look again and time of the last update say in columns what its
+updates say in rows, so that lists and reminders need not read the rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from tracker.domain.errors import NotFoundError
+from tracker.domain.roles import Person
+from tracker.domain.status import Channel, Status
+from tracker.domain.updates import Author
+from tracker.models import StatusUpdate, Task, TaskContributor
+from tracker.services import audit, reminders
+from tracker.services.tasks import visible_to
+
+
+def lock(session: Session, *, by: Person | None, task_id: int) -> Task:
+    """Return the task, locked until the transaction ends; raises NotFoundError.
+
+    Two who act at once come one after the other, and the second sees what the first has done.
+    """
+    task = session.scalar(
+        visible_to(by)
+        .where(Task.id == task_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if task is None:
+        raise NotFoundError("no_such_task")
+    return task
+
+
+def contributors(session: Session, *, task_id: int) -> frozenset[int]:
+    """Return the ids of the actors that contribute to the task."""
+    return frozenset(
+        session.scalars(
+            select(TaskContributor.actor_id)
+            .where(TaskContributor.task_id == task_id)
+            .order_by(TaskContributor.actor_id)
+        )
+    )
+
+
+def latest(
+    session: Session, *, task_id: int, contributor_id: int | None = None
+) -> StatusUpdate | None:
+    """Return the last word about the task itself, or a contributor's about its own part."""
+    line = (
+        StatusUpdate.as_contributor.is_(False)
+        if contributor_id is None
+        else StatusUpdate.as_contributor & (StatusUpdate.actor_id == contributor_id)
+    )
+    return session.scalar(
+        select(StatusUpdate)
+        .where(StatusUpdate.task_id == task_id, StatusUpdate.not_mine.is_(False), line)
+        .options(
+            selectinload(StatusUpdate.user),
+            selectinload(StatusUpdate.actor),
+            selectinload(StatusUpdate.evidence),
+        )
+        .order_by(StatusUpdate.id.desc())
+        .limit(1)
+    )
+
+
+def append(
+    session: Session,
+    *,
+    task: Task,
+    by: Author,
+    actor_id: int | None,
+    action: str,
+    now: dt.datetime,
+    timezone: str,
+    status: str | None,
+    is_answer: bool = False,
+    is_on_behalf: bool = False,
+    is_reopening: bool = False,
+    **said: Any,
+) -> StatusUpdate:
+    """Append an update that leaves the locked `task` in `status`, and audit it as `action`.
+
+    `actor_id` is whom it speaks for; null for the secretariat's own decisions. An answer
+    (`is_answer`) is the owner's word on how it goes, and only that counts as news. `said` are the
+    other columns of the update.
+    """
+    before = _state(task)
+    update = StatusUpdate(
+        task_id=task.id,
+        user_id=by.user_id,
+        stated_name=by.stated_name or None,
+        actor_id=actor_id,
+        on_behalf=is_on_behalf,
+        channel=by.channel,
+        created_at=now,
+        **({"status_before": task.status, "status_after": status} | said),
+    )
+    session.add(update)
+    if is_answer or status != task.status:
+        task.look_again_on = said.get("look_again_on") if status == Status.ON_HOLD else None
+    if status is not None:
+        task.status, task.status_none_on = status, None
+    if is_answer:
+        task.assessment, task.last_update_at = said.get("assessment"), now
+    if is_reopening:
+        task.assessment = None
+        task.series += 1
+    task.changed_at = now
+    session.flush()
+    after = _state(task)
+    changed = [name for name in after if after[name] != before[name]]
+    words = {name: said[name] for name in ("comment", "risk") if said.get(name)}
+    audit.record(
+        session,
+        by=by.person,
+        action=action,
+        entity="task",
+        entity_id=task.id,
+        before={name: before[name] for name in changed},
+        after={"update": update.id} | {name: after[name] for name in changed} | words,
+        through="link" if by.channel is Channel.EMAIL_LINK else None,
+    )
+    reminders.cancel_stale(session, task_id=task.id, now=now, timezone=timezone)
+    return update
+
+
+def _state(task: Task) -> dict[str, Any]:
+    return {
+        name: getattr(task, name) for name in ("status", "assessment", "look_again_on", "series")
+    }

@@ -1,0 +1,187 @@
+"""The form in which people say how it goes; the same for the signed-in and from a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from wtforms import (
+    DateField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import HiddenInput
+
+from tracker.domain.errors import ConflictError, InvalidError
+from tracker.domain.status import Assessment, Hindrance, Status
+from tracker.domain.updates import Answer, Side
+from tracker.i18n import _
+from tracker.i18n import lazy_gettext as _l
+from tracker.models import StatusUpdate
+from tracker.services.updates import Situation
+from tracker.web.errors import explanation
+from tracker.web.forms import BaseForm
+from tracker.web.words import ASSESSMENTS, HINDRANCES, STATUSES, choices
+
+DATES: Final = ["%Y-%m-%d", "%d.%m.%Y"]
+"""As date fields of browsers write it, and as people here do."""
+DONE: Final = "done"
+Result = TypeVar("Result")
+
+
+class UpdateForm(BaseForm):
+    """How is it going? Fields that do not apply to who answers are taken out."""
+
+    stated_name = StringField(
+        _l("Your name"), [InputRequired()], description=_l("It is stored with the answer.")
+    )
+    progress = RadioField(_l("How is it going?"), [InputRequired(_l("Choose how it is going."))])
+    comment = TextAreaField(_l("Comment"))
+    status = SelectField(_l("Status"))
+    look_again_on = DateField(
+        _l("Look at it again on"),
+        [Optional()],
+        format=DATES,
+        description=_l("For a task on hold. We do not remind you before that day."),
+    )
+    hindrances = SelectMultipleField(_l("What hinders?"))
+    evidence = TextAreaField(
+        _l("Documentation"), description=_l("Addresses of pages or documents, one on each line.")
+    )
+    expected_on = DateField(
+        _l("New expected date"),
+        [Optional()],
+        format=DATES,
+        description=_l("Asks the secretariat for a new deadline. Say why in the comment."),
+    )
+    seen = IntegerField(validators=[Optional()], widget=HiddenInput())
+
+    @classmethod
+    def for_situation(cls, found: Situation, *, is_mailbox: bool = False) -> UpdateForm:
+        """Return the form for who answers; for a correction, filled with what it corrects."""
+        form = cls(data=_filled(found))
+        answers = choices(ASSESSMENTS)
+        if found.side is not Side.CONTRIBUTOR:
+            answers[DONE] = _("It is done")
+        form.progress.choices = answers
+        form.hindrances.choices = choices(HINDRANCES)
+        form.status.choices = {
+            code: name
+            for code, name in choices(STATUSES).items()
+            if code in found.statuses - {Status.REPORTED_DONE}
+        }
+        if not is_mailbox:
+            del form.stated_name
+        if not form.status.choices:
+            del form.status, form.look_again_on, form.expected_on
+        elif found.pending is not None:
+            del form.expected_on
+        return form
+
+    @property
+    def more_is_wrong(self) -> bool:
+        """Return whether something under "More" was refused, so that it has to be seen."""
+        return bool(
+            {"status", "look_again_on", "hindrances", "evidence", "expected_on"} & set(self.errors)
+        )
+
+    @property
+    def name(self) -> str:
+        """Return the name that was stated; empty for people that we know."""
+        return (self.stated_name.data or "") if "stated_name" in self else ""
+
+    def answer(self) -> Answer:
+        """Return what was said."""
+        is_done = self.progress.data == DONE
+        return Answer(
+            assessment=None if is_done else Assessment(self.progress.data),
+            is_done=is_done,
+            comment=self.comment.data or "",
+            status=Status(self.status.data) if "status" in self else None,
+            look_again_on=self.look_again_on.data if "look_again_on" in self else None,
+            hindrances=tuple(Hindrance(code) for code in self.hindrances.data or ()),
+            evidence=tuple((self.evidence.data or "").split()),
+            expected_on=self.expected_on.data if "expected_on" in self else None,
+        )
+
+    def has_seen(self, update_id: int) -> None:
+        """Note what the next sending knows of, after the news has been shown."""
+        self.seen.raw_data, self.seen.data = None, update_id
+
+
+class NotMineForm(BaseForm):
+    """The task is somebody else's."""
+
+    comment = StringField(_l("Do you know whose it is?"))
+    stated_name = StringField(_l("Your name"), [InputRequired()])
+
+    @classmethod
+    def for_receiver(cls, *, is_mailbox: bool = False, action: str) -> NotMineForm:
+        """Return the form; `action` is the path that it posts to."""
+        form = cls(action=action, prefix="not-mine-")
+        if not is_mailbox:
+            del form.stated_name
+        return form
+
+    @property
+    def name(self) -> str:
+        """Return the name that was stated; empty for people that we know."""
+        return (self.stated_name.data or "") if "stated_name" in self else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Generic[Result]):
+    """What came of a form: a result, or the status of the page that shows it again."""
+
+    result: Result | None
+    status: int
+    conflict: str = ""
+    """Why it could not be done any more, in words."""
+
+
+def attempt(form: BaseForm, act: Callable[[], Result]) -> Attempt[Result]:
+    """Do `act` if the form was sent and is in order; what it refuses is shown in the form."""
+    if not form.validate_on_submit():
+        return Attempt(None, 400 if form.is_submitted() else 200)
+    try:
+        return Attempt(act(), 303)
+    except InvalidError as error:
+        form.refuse(error)
+        return Attempt(None, 400)
+    except ConflictError as error:
+        return Attempt(None, 409, explanation(error))
+
+
+def _filled(found: Situation) -> dict[str, Any]:
+    before = found.corrected
+    status = found.standing.status or Status.IN_PROGRESS
+    if before is None:
+        return {
+            "status": status,
+            "look_again_on": found.task.look_again_on,
+            "seen": found.seen,
+        }
+    return {
+        "progress": before.assessment or DONE,
+        "comment": before.comment,
+        "status": before.status_after if before.assessment else status,
+        "look_again_on": before.look_again_on,
+        "hindrances": before.hindrances,
+        "evidence": "\n".join(evidence.url for evidence in before.evidence),
+        "seen": found.seen,
+    }
+
+
+def saved_words(update: StatusUpdate, *, asked: bool = False) -> str:
+    """Return what to say when `update` has been written; `asked`: for a new deadline too."""
+    if update.status_after == Status.REPORTED_DONE and not update.as_contributor:
+        return _("Saved. Somebody else now confirms that it is done.")
+    if asked:
+        return _("Saved. The secretariat decides on the new deadline.")
+    return _("Saved.")

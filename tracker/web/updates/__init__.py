@@ -1,0 +1,1 @@
+"""Giving status, deciding on it, and moving deadlines."""

@@ -1,0 +1,103 @@
+"""Pages on which a new deadline is asked for and decided."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from tracker.domain.errors import ConflictError
+from tracker.domain.roles import Role
+from tracker.domain.status import Precision
+from tracker.i18n import _
+from tracker.services import deadlines, tasks
+from tracker.web import access
+from tracker.web.context import db, now, person, timezone
+from tracker.web.update_form import attempt
+from tracker.web.updates.forms import APPROVE, DeadlineForm, DecisionForm
+
+
+def add_to(blueprint: Blueprint) -> None:
+    """Add these pages to the feature's blueprint."""
+    address = "/tasks/<int:task_id>/deadline"
+    both = ["GET", "POST"]
+    blueprint.add_url_rule(address, view_func=deadline, methods=both)
+    blueprint.add_url_rule(f"{address}/decide", view_func=decide_deadline, methods=both)
+    blueprint.add_url_rule(f"{address}/withdraw", view_func=withdraw_deadline, methods=["POST"])
+
+
+@access.signed_in
+def deadline(task_id: int) -> Response | tuple[str, int]:
+    """Ask for a new deadline."""
+    task = deadlines.askable(db(), by=person(), task_id=task_id)
+    form = DeadlineForm.create()
+    tried = attempt(
+        form,
+        lambda: deadlines.request(
+            db(),
+            by=person(),
+            task_id=task_id,
+            new=form.new_deadline.data,
+            precision=Precision(form.precision.data),
+            reason=form.reason.data or "",
+            now=now(),
+            timezone=timezone(),
+        ),
+    )
+    if tried.result is not None:
+        flash(_("Saved. The secretariat decides on the new deadline."), "success")
+        return redirect(url_for("tasks.show", task_id=task_id), 303)
+    page = render_template(
+        "updates/deadline.html",
+        task=task,
+        form=form,
+        pending=deadlines.pending(db(), task_id=task_id),
+        conflict=tried.conflict,
+    )
+    return page, tried.status
+
+
+@access.role(Role.COORDINATOR)
+def decide_deadline(task_id: int) -> Response | tuple[str, int]:
+    """Approve the new deadline, perhaps with another date, or say no."""
+    task = tasks.get(db(), by=person(), task_id=task_id)
+    pending = deadlines.pending(db(), task_id=task_id)
+    if pending is None:
+        raise ConflictError("deadline_decided_meanwhile")
+    form = DecisionForm.for_request(pending)
+    tried = attempt(
+        form,
+        lambda: deadlines.decide(
+            db(),
+            by=person(),
+            task_id=task_id,
+            request_id=int(form.request_id.data) if form.request_id.data.isdecimal() else 0,
+            approve=form.decision.data == APPROVE,
+            new=form.new_deadline.data,
+            precision=Precision(form.precision.data),
+            reason=form.reason.data or "",
+            now=now(),
+            timezone=timezone(),
+        ),
+    )
+    if tried.result is not None:
+        is_approved = tried.result.outcome == "approved"
+        words = _("The new deadline is set.") if is_approved else _("The deadline stays.")
+        flash(words, "success")
+        return redirect(url_for("tasks.show", task_id=task_id), 303)
+    page = render_template(
+        "updates/decide_deadline.html",
+        task=task,
+        form=form,
+        pending=pending,
+        may_decide=pending.requested_by_id != person().user_id,
+        conflict=tried.conflict,
+    )
+    return page, tried.status
+
+
+@access.signed_in
+def withdraw_deadline(task_id: int) -> Response:
+    """Take back the request for a new deadline."""
+    deadlines.withdraw(db(), by=person(), task_id=task_id, now=now(), timezone=timezone())
+    flash(_("The request for a new deadline is withdrawn."), "success")
+    return redirect(url_for("tasks.show", task_id=task_id), 303)
