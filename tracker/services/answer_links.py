@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from tracker.models import AnswerLink, OutgoingEmail
@@ -24,23 +24,26 @@ def issue(
     session: Session, *, email: OutgoingEmail, task_ids: Collection[int], now: dt.datetime
 ) -> dict[int, AnswerLink]:
     """Return the links of `email` by task id, making those that it does not have yet."""
-    found = {
-        link.task_id: link
-        for link in session.scalars(
-            select(AnswerLink).where(AnswerLink.email_id == email.id).order_by(AnswerLink.id)
+    existing = select(AnswerLink).where(AnswerLink.email_id == email.id).order_by(AnswerLink.id)
+    found = {link.task_id: link for link in session.scalars(existing)}
+    missing = sorted(set(task_ids) - set(found))
+    if missing:
+        # Rows added one by one would each take a statement of their own on SQLite.
+        session.execute(
+            insert(AnswerLink),
+            [
+                {
+                    "email_id": email.id,
+                    "task_id": task_id,
+                    "user_id": email.user_id,
+                    "actor_id": email.actor_id,
+                    "created_at": now,
+                    "expires_at": now + LIFETIME,
+                }
+                for task_id in missing
+            ],
         )
-    }
-    for task_id in sorted(set(task_ids) - set(found)):
-        found[task_id] = AnswerLink(
-            email_id=email.id,
-            task_id=task_id,
-            user_id=email.user_id,
-            actor_id=email.actor_id,
-            created_at=now,
-            expires_at=now + LIFETIME,
-        )
-        session.add(found[task_id])
-    session.flush()
+        found = {link.task_id: link for link in session.scalars(existing)}
     return found
 
 

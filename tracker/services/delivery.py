@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from config import Settings
@@ -89,7 +89,10 @@ def deliver_due(
     `now` gives the time that governs leases, retries and what still holds (aware UTC).
     """
     counts = Counts()
-    while not stopping():
+    with database.session(write=False) as session:
+        # Most rounds find nothing, and then need not wait for whoever writes on SQLite.
+        idle = session.scalar(_due(now()).with_only_columns(OutgoingEmail.id).limit(1)) is None
+    while not (idle or stopping()):
         with database.session(write=True) as session:
             claim = None if _is_paused(session, now()) else _claim(session, now=now())
         if claim is None:
@@ -119,13 +122,17 @@ def _is_paused(session: Session, now: dt.datetime) -> bool:
     return until is not None and now < until
 
 
-def _claim(session: Session, *, now: dt.datetime, email_id: int | None = None) -> _Claim | None:
-    """Take the mail that has waited longest, or `email_id`, unless somebody else holds it."""
-    due = select(OutgoingEmail).where(
+def _due(now: dt.datetime) -> Select[OutgoingEmail]:
+    return select(OutgoingEmail).where(
         OutgoingEmail.state == "queued",
         OutgoingEmail.next_attempt_at <= now,
         or_(OutgoingEmail.leased_until.is_(None), OutgoingEmail.leased_until <= now),
     )
+
+
+def _claim(session: Session, *, now: dt.datetime, email_id: int | None = None) -> _Claim | None:
+    """Take the mail that has waited longest, or `email_id`, unless somebody else holds it."""
+    due = _due(now)
     if email_id is not None:
         due = due.where(OutgoingEmail.id == email_id)
     # SQLite has no row locks and needs none: the writing transaction began with BEGIN IMMEDIATE.
