@@ -104,28 +104,22 @@ def test_a_task_without_a_responsible_person_waits_for_the_lead(database: Databa
         assert _waiting(session, member) == []
 
 
-def test_the_latest_answer_is_repeated_only_where_there_is_one_and_the_deadline_has_not_passed(
+def test_the_most_urgent_comes_first_and_only_an_answer_that_can_hold_is_repeated(
     database: Database,
 ) -> None:
     with database.session(write=True) as session:
         user, by = _adviser(session)
-        soon: dict[str, Any] = {
-            "owner": user.memberships[0].actor,
-            "responsible": user,
-            "deadline": TODAY + DAY,
-        }
+        mine: dict[str, Any] = {"owner": user.memberships[0].actor, "responsible": user}
+        soon, late = mine | {"deadline": TODAY + DAY}, mine | {"deadline": TODAY - DAY}
         make.task(session, ref="X-1", assessment=Assessment.ON_TRACK, **soon)
         make.task(session, ref="X-2", **soon)
-        make.task(
-            session, ref="X-3", assessment=Assessment.ON_TRACK, **(soon | {"deadline": TODAY - DAY})
-        )
+        make.task(session, ref="X-3", assessment=Assessment.ON_TRACK, **late)
         rows = overview.mine(session, by=by, now=NOW, today=TODAY).waiting
-        assert {row.task.ref: row.may_repeat for row in rows} == {
-            "X-3": False,
-            "X-1": True,
-            "X-2": False,
-        }
-        assert rows[0].flag is Flag.OVERDUE, "the most urgent comes first"
+        assert [(row.task.ref, row.flag, row.may_repeat) for row in rows] == [
+            ("X-3", Flag.OVERDUE, False),
+            ("X-1", None, True),
+            ("X-2", None, False),
+        ]
 
 
 def test_the_secretariat_sees_each_thing_that_it_must_decide_or_mend(database: Database) -> None:

@@ -14,6 +14,7 @@ from tracker.domain.flags import Flag
 from tracker.domain.reminder_steps import Rules
 from tracker.domain.roles import Person
 from tracker.domain.status import ACTIVE, FINISHED, Assessment, Precision, Status
+from tracker.domain.updates import Standing, may_repeat
 from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
 from tracker.models.tasks import UNSETTLED
 from tracker.services.progress import flag
@@ -232,9 +233,15 @@ def _asked_for(*, now: dt.datetime, today: dt.date) -> ColumnElement[bool]:
 
 
 def _waiting(task: Task, today: dt.date) -> Waiting:
+    standing = Standing(
+        status=Status(task.status) if task.status else None,
+        deadline=task.deadline,
+        look_again_on=task.look_again_on,
+        asked_for=None,  # A task with a pending request does not wait for its owner.
+    )
+    last = Assessment(task.assessment) if task.assessment else None
     raised = flag(task, last_word_at=task.last_update_at, today=today)
-    repeatable = task.assessment is not None and task.status in _AT_WORK
-    return Waiting(task, raised, repeatable and raised is not Flag.OVERDUE)
+    return Waiting(task, raised, may_repeat(standing, last, today=today))
 
 
 def _listed(session: Session, query: Select[Task], limit: int, order: Any) -> Listed:
