@@ -56,7 +56,6 @@ def digest_of(*lines: Line, **changes: object) -> Digest:
         "shared_mailbox": False,
         "audiences": ("responsible",),
         "lines": lines,
-        "settings_url": "https://oppfolging.example/account",
     }
     return Digest(**(values | changes))  # type: ignore[arg-type]
 
@@ -93,7 +92,9 @@ Lenkene er personlige. Ikke din oppgave? Si fra med samme lenke.
 
 Spørsmål? Svar på denne e-posten, så hjelper sekretariatet deg.
 
-Du får denne fordi du er saksansvarlig. Endre varslene dine: https://oppfolging.example/account
+Du får denne fordi du er saksansvarlig. \
+Kommende varsler: https://oppfolging.example/reminders \
+Endre språk: https://oppfolging.example/account
 
 Oppfølging av anbefalinger
 https://oppfolging.example
@@ -211,13 +212,12 @@ def test_the_shared_mailbox_is_greeted_by_its_actor_and_asked_for_a_name() -> No
         name="Innovasjon Norge",
         actor="Innovasjon Norge",
         audiences=("mailbox",),
-        settings_url="",
     ).text
 
     assert text.startswith("Hei, Innovasjon Norge\n")
     assert "det lagres med navnet du oppgir (Innovasjon Norge)" in text
     assert "fordi dette er den felles postkassen til Innovasjon Norge." in text
-    assert "Endre varslene" not in text
+    assert "Kommende varsler" not in text
 
 
 def test_several_reasons_are_given_in_one_sentence() -> None:

@@ -135,7 +135,6 @@ class Digest:
     audiences: tuple[str, ...]
     """Keys of `_REASONS`, the most personal first."""
     lines: tuple[Line, ...]
-    settings_url: str = ""
 
     def __post_init__(self) -> None:
         """An empty mail is never sent, so it cannot be made either."""

@@ -103,7 +103,6 @@ def build(
         shared_mailbox=isinstance(receiver, Actor),
         audiences=tuple(audience for audience in Audience if audience in audiences),
         lines=tuple(lines),
-        settings_url="" if isinstance(receiver, Actor) else f"{settings.base_url}/reminders",
     )
     return Built(digest=digest, secrets=links.secrets)
 
