@@ -1,6 +1,6 @@
 """Where somebody goes after signing in, with what was typed before the session expired.
 
-`kept` is a dictionary of `path` (what the form was sent to; empty where nothing was typed), `page`
+`kept` is a dictionary of `path` (what the form was sent to; empty where nothing was sent), `page`
 (where the form is) and `fields` (pairs of name and value). Through the sign-in page it travels
 signed in a hidden field, afterwards it lies in the session's row.
 """
@@ -51,14 +51,14 @@ def of_this_post() -> dict[str, Any]:
     # Another site could make somebody send text that is not theirs.
     own = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
     return {
-        "path": request.path if fields and own else "",
+        "path": request.path if own else "",
         "page": page,
         "fields": fields if own else [],
     }
 
 
 def to(page: str) -> dict[str, Any]:
-    """Return that somebody wants to come to `page`, with nothing typed."""
+    """Return that somebody wants to come to `page`, with nothing sent."""
     return {"path": "", "page": page, "fields": []}
 
 
@@ -66,7 +66,7 @@ def sign(kept: dict[str, Any]) -> str:
     """Return `kept` as text that only we can have written; without what is too long to carry."""
     text = _serializer().dumps(kept | {"at": now().isoformat()})
     if len(text) > MOST_CHARACTERS:
-        text = _serializer().dumps(to(kept["page"]) | {"at": now().isoformat()})
+        text = sign(kept | {"fields": []})
     return text
 
 

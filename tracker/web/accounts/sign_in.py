@@ -187,6 +187,8 @@ def _begin(user: User, kept: dict[str, Any]) -> Response:
     session.clear()
     g.pop("csrf_token", None)
     session[context.TOKEN] = token
+    # For the pages after the session's end.
+    session["locale"] = user.locale
     session.permanent = True
     if kept["path"] and not kept["fields"]:
         flash(_("You had been signed out, so that was not done. Do it once more."), "warning")
