@@ -48,12 +48,19 @@ class Coming:
 
 
 def preview(
-    session: Session, *, settings: Settings, now: dt.datetime, first: dt.date, days: int
+    session: Session,
+    *,
+    settings: Settings,
+    now: dt.datetime,
+    first: dt.date,
+    days: int,
+    wanted: str = "",
 ) -> list[Coming]:
     """Return the lines of the digests of `days` local dates from `first`; writes nothing.
 
-    `now` (aware UTC) is the time that the facts are seen at. The order is that of sending, then
-    by receiver and as in the digest.
+    `now` (aware UTC) is the time that the facts are seen at. `wanted` is a part of the receiver's
+    name or address, or a task's reference. The order is that of sending, then by receiver and as
+    in the digest.
     """
     busy = set(
         session.scalars(
@@ -80,14 +87,20 @@ def preview(
     finds = [find for found in by_day.values() for find in found]
     tasks_by_id = _tasks(session, {find.key.task_id for find in finds})
     receivers = _receivers(session, {find.key.addressee for find in finds})
-    return [
+    lines = (
         _coming(day, receivers[addressee], tasks_by_id[line.task_id], line)
         for day in sorted(by_day)
-        for addressee, lines in sorted(
+        for addressee, of_addressee in sorted(
             rules.digests(by_day[day]).items(), key=lambda item: receivers[item[0]].name
         )
-        for line in lines
-    ]
+        for line in of_addressee
+    )
+    return [line for line in lines if _is_wanted(line, wanted.strip().lower())]
+
+
+def _is_wanted(line: Coming, wanted: str) -> bool:
+    receiver = line.receiver
+    return wanted in f"{receiver.name}\n{receiver.email}".lower() or wanted == line.task.ref.lower()
 
 
 def _coming(day: dt.date, receiver: Receiver, task: Task, line: Line) -> Coming:

@@ -127,6 +127,14 @@ def next_slot(now: dt.datetime, *, settings: Settings) -> dt.datetime:
         day = open_day + dt.timedelta(days=1)
 
 
+def next_run_day(session: Session, *, settings: Settings, now: dt.datetime) -> dt.date:
+    """Return the local date of the next run by slot: today while a passed slot waits to be run."""
+    passed = passed_slot(now, settings=settings)
+    if passed is not None and not is_taken(session, slot=passed):
+        return clock.local_date(now, settings.timezone)
+    return clock.local_date(next_slot(now, settings=settings), settings.timezone)
+
+
 def slots_of(day: dt.date, *, settings: Settings) -> list[dt.datetime]:
     """Return the slots of a local date as aware UTC datetimes."""
     zone = ZoneInfo(settings.timezone)
