@@ -164,7 +164,14 @@ class _Teller:
         """Let somebody give status, or the secretariat decide."""
         task, by = self._task(ref), self._people[told.by]
         if told.status is Status.CLOSED:
-            closing.confirm(self._session, by=by, task_id=task.id, comment=told.comment, now=at)
+            closing.confirm(
+                self._session,
+                by=by,
+                task_id=task.id,
+                comment=told.comment,
+                now=at,
+                timezone=self._days.timezone,
+            )
         elif told.status is Status.DROPPED:
             closing.drop(
                 self._session,
@@ -173,9 +180,17 @@ class _Teller:
                 reason=told.comment,
                 risk=told.risk,
                 now=at,
+                timezone=self._days.timezone,
             )
         elif by.is_coordinator and task.status == Status.REPORTED_DONE:
-            closing.send_back(self._session, by=by, task_id=task.id, reason=told.comment, now=at)
+            closing.send_back(
+                self._session,
+                by=by,
+                task_id=task.id,
+                reason=told.comment,
+                now=at,
+                timezone=self._days.timezone,
+            )
         else:
             self._answer(task, Author(person=by, channel=told.channel), told, look_again, at)
 
@@ -191,7 +206,7 @@ class _Teller:
             precision=new[1],
             reason=reason,
             now=at,
-            today=self._days.local_date(at),
+            timezone=self._days.timezone,
         )
 
     def approve(self, ref: str, move: Move, at: dt.datetime) -> None:
@@ -208,7 +223,7 @@ class _Teller:
             approve=True,
             reason=move.decision_reason,
             now=at,
-            today=self._days.local_date(at),
+            timezone=self._days.timezone,
         )
 
     def _answer(
@@ -216,7 +231,9 @@ class _Teller:
     ) -> None:
         today = self._days.local_date(at)
         if told.no_change:
-            updates.repeat(self._session, by=by, task_id=task.id, now=at, today=today)
+            updates.repeat(
+                self._session, by=by, task_id=task.id, now=at, timezone=self._days.timezone
+            )
             return
         found = updates.situation(self._session, by=by, task_id=task.id, today=today)
         done = told.status is Status.REPORTED_DONE
@@ -236,7 +253,7 @@ class _Teller:
             seen=found.seen,
             corrects=found.seen if told.corrects_previous else None,
             now=at,
-            today=today,
+            timezone=self._days.timezone,
         )
 
     def _new_measure(self, story: TaskStory) -> Task:
