@@ -68,6 +68,21 @@ class Process:
             assert chunk, f"said {self.said!r} and not {words!r}"
             self.said += chunk
 
+    def get(self, port: int, path: str) -> int:
+        """Return the status of the answer, waiting until the process listens."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+            try:
+                connection.request("GET", path)
+                return connection.getresponse().status
+            except ConnectionRefusedError:
+                assert self.child.poll() is None, f"ended: {self.child.communicate()[0]!r}"
+                assert time.monotonic() < deadline, "nobody listens"
+                select.select([], [], [], 0.02)
+            finally:
+                connection.close()
+
     def end(self, number: signal.Signals) -> int:
         """Send a signal as a terminal does, to the whole group, and return the exit code."""
         os.killpg(self.child.pid, number)
@@ -89,27 +104,12 @@ def started(environment: dict[str, str], *arguments: str) -> Iterator[Process]:
                 os.killpg(child.pid, signal.SIGKILL)
 
 
-def get(port: int, path: str) -> int:
-    """Return the status of the answer, waiting until somebody listens."""
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "nobody listens"
-            select.select([], [], [], 0.02)
-        finally:
-            connection.close()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_answers_says_where_and_ends_cleanly(
     environment: dict[str, str], port: int, number: signal.Signals
 ) -> None:
     with started(environment, "serve", "--port", str(port)) as process:
-        assert get(port, "/healthz") == 200
+        assert process.get(port, "/healthz") == 200
         process.wait_for("Ctrl-C")
         began = time.monotonic()
         assert process.end(number) == 0
@@ -122,7 +122,7 @@ def test_a_browser_that_keeps_its_connection_does_not_hold_up_the_end(
     environment: dict[str, str], port: int
 ) -> None:
     with started(environment, "serve", "--port", str(port)) as process:
-        get(port, "/healthz")
+        process.get(port, "/healthz")
         browser = HTTPConnection("127.0.0.1", port)
         browser.request("GET", "/healthz")
         browser.getresponse().read()
@@ -136,15 +136,15 @@ def test_it_answers_within_two_seconds(environment: dict[str, str], port: int) -
     with started(environment, "serve", "--port", str(port)) as process:
         process.wait_for("Ctrl-C")
         began = time.monotonic()
-        get(port, "/healthz")
+        process.get(port, "/healthz")
         assert time.monotonic() - began < 2
 
 
 def test_the_slot_of_today_runs_at_once(environment: dict[str, str], port: int) -> None:
     # Whatever the hour is, the first minute of the day has passed.
-    with started(environment | {"TRACKER_SLOTS": "00:00"}, "serve", "--port", str(port)):
+    with started(environment | {"TRACKER_SLOTS": "00:00"}, "serve", "--port", str(port)) as process:
         deadline = time.monotonic() + DEADLINE
-        while get(port, "/healthz/reminders") != 200:
+        while process.get(port, "/healthz/reminders") != 200:
             assert time.monotonic() < deadline, "no run has been recorded"
             select.select([], [], [], 0.1)
 
