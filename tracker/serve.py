@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -46,7 +47,7 @@ class _Server(BaseApplication):
     def __init__(self, app: Flask, listener: socket.socket) -> None:
         self.app = app
         self.listener = listener
-        self.stop_jobs = lambda: None
+        self.stop_jobs: Callable[[], None] = lambda: None
         super().__init__()
 
     def load_config(self) -> None:
