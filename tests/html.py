@@ -90,4 +90,4 @@ def _chosen(select: ET.Element) -> list[str]:
     chosen = [option for option in options if option.get("selected") is not None]
     if not chosen and select.get("multiple") is None:
         chosen = options[:1]
-    return [option.get("value") or text(option) for option in chosen]
+    return [option.get("value", text(option)) for option in chosen]

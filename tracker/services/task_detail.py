@@ -101,7 +101,7 @@ def read(
     serving = tasks.visible_to(by).where(serves)
     return Detail(
         task=task,
-        flag=flag(task, today=today),
+        flag=flag(task, last_word_at=task.last_update_at, today=today),
         unsettled=tasks.unsettled_parts(task),
         contributors=contributors,
         measures=task_list.rows(session, _first(under), by=by, today=today),

@@ -45,6 +45,19 @@ def get(session: Session, *, by: Person | None, task_id: int) -> Task:
     return task
 
 
+def lock(session: Session, *, by: Person, task_id: int) -> Task:
+    """Return a task, locked until the transaction ends; raises NotFoundError."""
+    task = session.scalar(
+        visible_to(by)
+        .where(Task.id == min(task_id, LARGEST_ID))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if task is None:
+        raise NotFoundError("no_such_task")
+    return task
+
+
 def is_overdue(today: dt.date) -> ColumnElement[bool]:
     """Return the condition under which a task is over its deadline (as `flags.flag_of` says)."""
     return and_(Task.status.in_(ACTIVE), Task.deadline < today)

@@ -7,6 +7,7 @@ from typing import Any
 from tracker.i18n import N_, gettext
 
 MESSAGES = {
+    "actor_name_taken": N_("There is an actor with this name already."),
     "address_taken": N_(
         "Somebody already has this address. The administrator can give that person more roles."
     ),
@@ -16,6 +17,7 @@ MESSAGES = {
     ),
     "bad_address": N_("Write the whole address, such as kari.nordmann@example.no."),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
+    "bad_page": N_("The address names a page that we cannot read."),
     "cannot_correct": N_("Only the last answer can be corrected, by the person who gave it."),
     "cannot_repeat": N_(
         "There is no earlier answer that can still hold. Open the form and say how it is going."
@@ -27,6 +29,7 @@ MESSAGES = {
     "choose_progress": N_("Choose how it is going."),
     "contributor_sets_no_status": N_("Only the owner of the task can change its status."),
     "csrf": N_("The form was too old or did not come from this site. Go back and try once more."),
+    "date_missing": N_("Write a date, or choose that there is to be no deadline."),
     "date_past": N_("The date has passed. Choose one ahead."),
     "date_too_far": N_("Choose a date before the end of %(year)s."),
     "deadline_already_asked": N_(
@@ -36,6 +39,9 @@ MESSAGES = {
         "The request for a new deadline has been decided or withdrawn. Nothing is waiting now."
     ),
     "deadline_same": N_("That is the deadline already. Choose another date."),
+    "decide_request_first": N_(
+        "A new deadline has been asked for on %(ref)s. Decide on that first."
+    ),
     "done_needs_no_date": N_("Leave this empty when the task is done."),
     "evidence_no_link": N_(
         "“%(link)s” is no address of a page. It has to begin with https:// or http://."
@@ -62,17 +68,35 @@ MESSAGES = {
     "no_access_rule": N_("Nobody may use this page."),
     "no_demonstration": N_("This is possible on a demonstration only."),
     "no_such_actor": N_("Choose an organisation in the list."),
+    "no_such_actor_page": N_("There is no such actor."),
+    "no_such_goal": N_("Choose among the goals in the list."),
     "no_such_language": N_("Choose one of the languages in the list."),
     "no_such_link": N_(
         "We do not know this link. Check that the whole address was copied from the mail."
     ),
+    "no_such_mail": N_("There is no such mail, or it is not yours."),
+    "no_such_note": N_("Choose among the notes in the list."),
     "no_such_person": N_("There is no such person."),
     "no_such_role": N_("The person does not have this role any more."),
+    "no_such_source": N_("There is no such source."),
     "no_such_task": N_("There is no such task."),
+    "no_task_chosen": N_("Choose at least one task."),
     "not_for_your_role": N_("This is done by somebody with another role than yours."),
+    "not_of_owner": N_("Choose somebody who works for the owner of %(ref)s."),
+    "not_under_measure": N_(
+        "A measure stands under a recommendation or a goal, not under another measure."
+    ),
     "not_your_task": N_(
         "Only the owner of the task, those who contribute and the secretariat can do this."
     ),
+    "note_is_empty": N_("Write a quote, or a text in bokmål."),
+    "nothing_settled": N_("Choose what is to be settled."),
+    "only_measures_under": N_("Only a measure stands under something else."),
+    "organisation_number_check": N_(
+        "The last digit does not fit the others. Check the number in Enhetsregisteret."
+    ),
+    "organisation_number_form": N_("An organisation number has nine digits."),
+    "organisation_number_taken": N_("%(name)s has this organisation number."),
     "overdue_needs_date": N_(
         "The task is over its deadline. Give a new expected date, or choose another answer."
     ),
@@ -80,10 +104,19 @@ MESSAGES = {
     "own_report": N_(
         "Somebody else has to confirm this: not who reported it, and nobody from the same actor."
     ),
+    "owner_first": N_(
+        "%(ref)s has no owner. Choose one first; the responsible person is somebody there."
+    ),
+    "owner_is_no_contributor": N_("The owner cannot be a contributor as well."),
     "password_too_short": N_(
         "A password needs at least %(shortest)s characters. A few words in a row are easy to "
         "remember."
     ),
+    "precision_missing": N_("Say how precise the date is."),
+    "quote_needs_source": N_("Choose the source that the quote is from."),
+    "ref_malformed": N_("Write letters, a hyphen and a number, such as DIFI-7."),
+    "ref_missing": N_("Write a reference, or choose where the task belongs."),
+    "ref_taken": N_("There is a task with the reference %(ref)s already."),
     "role_needs_actor": N_("Choose the organisation that this role is in."),
     "say_risk": N_("Say what the risk is of not doing it."),
     "say_why": N_("Say why."),
@@ -93,8 +126,13 @@ MESSAGES = {
     "say_why_other_date": N_("Say why it is another date than the one asked for."),
     "say_why_rejected": N_("Say why the deadline stays."),
     "sign_in_first": N_("Sign in first."),
+    "source_key_malformed": N_(
+        "Write up to 20 letters and digits that begin with a letter, such as DIFI."
+    ),
+    "source_key_taken": N_("There is a source with the abbreviation %(key)s already."),
     "state_your_name": N_("Write your name."),
     "text_too_long": N_("The text has %(length)s characters, and %(most)s is the most that fits."),
+    "too_many_tasks": N_("Choose no more than %(most)s tasks at once."),
     "wrong_current_password": N_("This is not your present password."),
     "wrong_password": N_(
         "The address or the password is not right. You can have a link sent instead."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tracker import i18n
-from tracker.i18n import N_, gettext
+from tracker.i18n import N_, _, gettext
+from tracker.services.task_assign import NONE
 from tracker.services.task_history import Entry
 from tracker.web import words
 
@@ -51,12 +53,23 @@ def changes(entry: Entry) -> list[Change]:
     ]
 
 
-def _text(name: str, values: Any) -> str:
+def compare(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> list[Change]:
+    """Return where what is saved now differs from what somebody else typed meanwhile."""
+    return [
+        Change(gettext(label), _text(name, theirs), _text(name, mine))
+        for name, label in _LABELS.items()
+        if theirs.get(name) != mine.get(name)
+    ]
+
+
+def _text(name: str, values: Mapping[str, Any]) -> str:
     value = values.get(name)
     if value is None:
         return ""
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if value == NONE:
+        return _("There is to be none")
     if name == "status":
         return gettext(words.STATUSES.get(value, value))
     with suppress(ValueError):
