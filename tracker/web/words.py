@@ -45,12 +45,21 @@ ASSESSMENTS: Final[dict[str, str]] = {
     Assessment.OFF_TRACK: N_("Off track"),
 }
 HINDRANCES: Final[dict[str, str]] = {
-    Hindrance.LAW: N_("Laws and rules"),
+    Hindrance.LAW: N_("Law and regulations"),
     Hindrance.MONEY: N_("Money"),
     Hindrance.COMPETENCE: N_("Competence"),
     Hindrance.TRUST: N_("Trust"),
     Hindrance.CAPACITY: N_("Capacity"),
     Hindrance.OTHER: N_("Something else"),
+}
+NOTE_KINDS: Final[dict[str, str]] = {
+    "mandate": N_("Mandate"),
+    "definition": N_("Definition"),
+    "weakness": N_("Weakness"),
+    "obstacle": N_("Obstacle"),
+    "proposal": N_("Proposal"),
+    "theme": N_("Topic"),
+    "remark": N_("Remark"),
 }
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}
 

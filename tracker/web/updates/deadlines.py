@@ -70,7 +70,7 @@ def decide_deadline(task_id: int) -> Response | tuple[str, int]:
             db(),
             by=person(),
             task_id=task_id,
-            request_id=int(form.request_id.data) if form.request_id.data.isdecimal() else 0,
+            request_id=form.request_id.data,
             approve=form.decision.data == APPROVE,
             new=form.new_deadline.data,
             precision=Precision(form.precision.data),

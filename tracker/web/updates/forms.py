@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from wtforms import DateField, HiddenField, RadioField, SelectField, TextAreaField
+from wtforms import DateField, IntegerField, RadioField, SelectField, TextAreaField
 from wtforms.validators import InputRequired
+from wtforms.widgets import HiddenInput
 
 from tracker.domain.updates import Step
 from tracker.i18n import _
@@ -59,7 +60,7 @@ class DeadlineForm(BaseForm):
 class DecisionForm(BaseForm):
     """The secretariat decides on it."""
 
-    request_id = HiddenField()
+    request_id = IntegerField(validators=[InputRequired()], widget=HiddenInput())
     decision = RadioField(_l("Decision"), [InputRequired()])
     new_deadline = DateField(_l("Deadline"), [InputRequired()], format=DATES)
     precision = SelectField(_l("How precise is it?"))
