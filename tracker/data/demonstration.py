@@ -142,6 +142,9 @@ class Demonstration:
 
     secretary: str
     """Who creates the measures and settles the tasks."""
+    settled_in_forum: str
+    settled_with_owner: str
+    """What settling a recommendation or goal, or a measure, builds on."""
     mailboxes: tuple[Mailbox, ...]
     people: tuple[InventedPerson, ...]
     tasks: tuple[TaskStory, ...]
@@ -154,6 +157,8 @@ def demonstration() -> Demonstration:
     raw = tomllib.loads(files(__package__).joinpath("demonstration.toml").read_text("utf-8"))
     return Demonstration(
         secretary=raw["secretary"],
+        settled_in_forum=raw["settled_in_forum"],
+        settled_with_owner=raw["settled_with_owner"],
         mailboxes=tuple(Mailbox(**row) for row in raw["mailboxes"]),
         people=tuple(
             InventedPerson(**{**row, "roles": tuple(map(Role, row["roles"]))})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -20,18 +20,23 @@ from tracker.domain import references
 from tracker.domain.roles import Person
 from tracker.domain.status import Kind, Precision, Status
 from tracker.domain.updates import Answer, Author
-from tracker.models import (
-    Actor,
-    ContextNote,
-    Task,
-    TaskContext,
-    TaskContributor,
-    TaskGoal,
-    User,
-)
+from tracker.domain.versions import version_of
+from tracker.models import Actor, ContextNote, Task, User
 from tracker.models.columns import Origin
-from tracker.services import audit, closing, deadlines, sessions, updates
+from tracker.services import (
+    audit,
+    closing,
+    deadlines,
+    sessions,
+    task_assign,
+    task_edit,
+    task_settle,
+    updates,
+)
 from tracker.services.demonstration_dates import Days
+from tracker.services.task_assign import Assignment
+from tracker.services.task_edit import Texts
+from tracker.services.task_settle import Deadline, Decision
 
 Happening = Callable[["_Teller", dt.datetime], None]
 
@@ -77,7 +82,7 @@ def _of_task(story: TaskStory, days: Days) -> Iterator[tuple[int, Happening]]:
     happenings = [(told.days_ago, _saying(story, told, days)) for told in story.updates]
     for number, move in enumerate(story.moves):
         later = story.moves[number + 1 :]
-        to = days.in_days(-later[0].deadline_days_ago) if later else _final(story, days)[0]
+        to = days.in_days(-later[0].deadline_days_ago) if later else _final(story, days)
         happenings.append((move.asked_days_ago, _asking_move(story, move, to)))
         happenings.append((move.decided_days_ago, _approving(story, move)))
     if story.asked:
@@ -107,10 +112,10 @@ def _approving(story: TaskStory, move: Move) -> Happening:
     return lambda teller, at: teller.approve(story.ref, move, at)
 
 
-def _final(story: TaskStory, days: Days) -> tuple[dt.date, Precision]:
+def _final(story: TaskStory, days: Days) -> dt.date:
     if story.deadline is None:
         raise ValueError(f"{story.ref} moves a deadline that it does not have")
-    return days.deadline(story.deadline)
+    return days.deadline(story.deadline)[0]
 
 
 class _Teller:
@@ -122,47 +127,54 @@ class _Teller:
         users = session.scalars(select(User).options(selectinload(User.memberships)))
         self._people: dict[str, Person] = {user.name: sessions.person_of(user) for user in users}
         self._secretary = self._people[story.secretary]
+        self._reasons = {True: story.settled_with_owner, False: story.settled_in_forum}
         actors = session.execute(select(Actor.name, Actor.id))
         self._actor_ids: dict[str, int] = {row.name: row.id for row in actors}
 
     def begin(self, story: TaskStory, at: dt.datetime) -> None:
-        """Create a measure, or settle what the starting set leaves open."""
-        task = self._new_measure(story) if story.is_measure else self._task(story.ref)
-        if story.deadline is None:
-            task.deadline_none_on = self._days.local_date(at)
+        """Enter a measure, or take up a task of the starting set, and settle all about it."""
+        if story.is_measure:
+            task = self._enter(story, at)
         else:
-            task.deadline, task.deadline_precision = self._first_deadline(story)
-            task.original_deadline = task.deadline
-            task.original_precision = task.deadline_precision
-        task.owner_id = self._actor_ids[story.owner]
-        task.responsible_id = self._people[story.responsible].user_id
-        task.assignment, task.assigned_at = 1, at
-        task.assigned_by_id = self._secretary.user_id
-        task.status = story.status
-        task.theme = story.theme
-        task.chosen_alternative = story.chosen_alternative
-        task.created_at = task.changed_at = at
-        self._session.add(task)
-        self._session.flush()
-        self._link(task, story)
-        audit.record(
+            task = self._task(story.ref)
+            seen = task_edit.read(self._session, by=self._secretary, task_id=task.id)
+            task_edit.edit(
+                self._session,
+                by=self._secretary,
+                task_id=task.id,
+                texts=self._texts(story, seen),
+                seen=version_of(seen),
+                now=at,
+            )
+        task_assign.assign(
             self._session,
             by=self._secretary,
-            action="task.created" if story.is_measure else "task.settled",
-            entity="task",
-            entity_id=task.id,
-            after={
-                "ref": story.ref,
-                "owner": story.owner,
-                "responsible": story.responsible,
-                "deadline": task.deadline,
-                "status": task.status,
-            },
+            task_id=task.id,
+            wanted=Assignment(
+                owner=self._actor_ids[story.owner],
+                responsible=self._people[story.responsible].user_id,
+                contributor_ids=frozenset(self._actor_ids[name] for name in story.contributors),
+            ),
+            seen=version_of(Assignment()),
+            now=at,
+            timezone=self._days.timezone,
+        )
+        task_settle.settle(
+            self._session,
+            by=self._secretary,
+            task_ids=[task.id],
+            decision=Decision(
+                deadline=self._first_deadline(story) or "none",
+                status=story.status,
+                reason=self._reasons[story.is_measure],
+            ),
+            now=at,
+            timezone=self._days.timezone,
         )
 
     def say(self, ref: str, told: Told, look_again: dt.date | None, at: dt.datetime) -> None:
         """Let somebody give status, or the secretariat decide."""
-        task, by = self._task(ref), self._people[told.by]
+        task, by, timezone = self._task(ref), self._people[told.by], self._days.timezone
         if told.status is Status.CLOSED:
             closing.confirm(
                 self._session,
@@ -170,7 +182,7 @@ class _Teller:
                 task_id=task.id,
                 comment=told.comment,
                 now=at,
-                timezone=self._days.timezone,
+                timezone=timezone,
             )
         elif told.status is Status.DROPPED:
             closing.drop(
@@ -180,16 +192,16 @@ class _Teller:
                 reason=told.comment,
                 risk=told.risk,
                 now=at,
-                timezone=self._days.timezone,
+                timezone=timezone,
             )
-        elif by.is_coordinator and task.status == Status.REPORTED_DONE:
+        elif by.is_coordinator:
             closing.send_back(
                 self._session,
                 by=by,
                 task_id=task.id,
                 reason=told.comment,
                 now=at,
-                timezone=self._days.timezone,
+                timezone=timezone,
             )
         else:
             self._answer(task, Author(person=by, channel=told.channel), told, look_again, at)
@@ -229,13 +241,12 @@ class _Teller:
     def _answer(
         self, task: Task, by: Author, told: Told, look_again: dt.date | None, at: dt.datetime
     ) -> None:
-        today = self._days.local_date(at)
+        timezone = self._days.timezone
         if told.no_change:
-            updates.repeat(
-                self._session, by=by, task_id=task.id, now=at, timezone=self._days.timezone
-            )
+            updates.repeat(self._session, by=by, task_id=task.id, now=at, timezone=timezone)
             return
-        found = updates.situation(self._session, by=by, task_id=task.id, today=today)
+        today = self._days.local_date(at)
+        seen = updates.situation(self._session, by=by, task_id=task.id, today=today).seen
         done = told.status is Status.REPORTED_DONE
         updates.give(
             self._session,
@@ -250,41 +261,44 @@ class _Teller:
                 hindrances=told.hindrances,
                 evidence=told.evidence,
             ),
-            seen=found.seen,
-            corrects=found.seen if told.corrects_previous else None,
+            seen=seen,
+            corrects=seen if told.corrects_previous else None,
             now=at,
-            timezone=self._days.timezone,
+            timezone=timezone,
         )
 
-    def _new_measure(self, story: TaskStory) -> Task:
+    def _enter(self, story: TaskStory, at: dt.datetime) -> Task:
         parent = self._task(story.ref.rpartition(".")[0])
-        return Task(
-            ref=story.ref,
-            ref_key=references.sort_key(story.ref),
-            kind=Kind.MEASURE,
-            parent_id=parent.id,
-            title_nb=story.title_nb,
-            title_nn=story.title_nn,
-            search_text=references.search_text(story.ref, story.title_nb, story.title_nn),
-            origin=Origin.DEMONSTRATION,
+        task = task_edit.create(
+            self._session,
+            by=self._secretary,
+            origin=task_edit.Origin(kind=Kind.MEASURE, under_id=parent.id),
+            texts=self._texts(story, Texts(title_nb=story.title_nb, title_nn=story.title_nn)),
+            now=at,
+        )
+        if task.ref != story.ref:
+            raise ValueError(f"{story.ref} is told of in another order than that of its number")
+        task.origin = Origin.DEMONSTRATION
+        return task
+
+    def _texts(self, story: TaskStory, texts: Texts) -> Texts:
+        goals = select(Task.id).where(Task.ref.in_(story.goals))
+        notes = select(ContextNote.id).where(ContextNote.key.in_(story.answers))
+        return replace(
+            texts,
+            theme=story.theme,
+            chosen_alternative=story.chosen_alternative,
+            goal_ids=frozenset(self._session.scalars(goals)),
+            note_ids=frozenset(self._session.scalars(notes)),
         )
 
-    def _link(self, task: Task, story: TaskStory) -> None:
-        for name in story.contributors:
-            row = TaskContributor(task_id=task.id, actor_id=self._actor_ids[name])
-            self._session.add(row)
-        for ref in story.goals:
-            self._session.add(TaskGoal(task_id=task.id, goal_id=self._task(ref).id))
-        for key in story.answers:
-            note_id = self._session.scalars(
-                select(ContextNote.id).where(ContextNote.key == key)
-            ).one()
-            self._session.add(TaskContext(task_id=task.id, note_id=note_id))
-
-    def _first_deadline(self, story: TaskStory) -> tuple[dt.date, Precision]:
+    def _first_deadline(self, story: TaskStory) -> Deadline | None:
+        if story.deadline is None:
+            return None
         if story.moves:
-            return self._days.in_days(-story.moves[0].deadline_days_ago), Precision.DAY
-        return _final(story, self._days)
+            return Deadline(day=self._days.in_days(-story.moves[0].deadline_days_ago))
+        day, precision = self._days.deadline(story.deadline)
+        return Deadline(day=day, precision=precision)
 
     def _task(self, ref: str) -> Task:
         return self._session.scalars(select(Task).where(Task.ref == ref)).one()
