@@ -17,7 +17,7 @@ from config import Settings
 from tracker import clock, web
 from tracker.cli import commands
 from tracker.db import Database
-from tracker.services import audit, closed_days
+from tracker.services import audit
 from tracker.web import access, context, errors, templating
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,6 @@ def create_app(
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.url_map.converters["int"] = IdConverter
-    closed_days.use(settings.closed_days)
     database = Database(settings.database_url, before_commit=audit.write_pending)
     app.extensions[context.EXTENSION] = context.Tracker(settings, database, now)
     context.init_app(app)

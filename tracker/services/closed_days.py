@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from functools import cache
 
 import holidays
 
-from config import ClosedDays, Settings
+from config import ClosedDays
 from tracker.domain.calendar import Calendar, Period
 
 
-def calendar() -> Calendar:
-    """Return the calendar with Norway's public holidays and the installation's closed days."""
-    return _installation[0]
-
-
-def use(closed: ClosedDays) -> None:
-    """Set the closed days of this process, once, when the application is put together.
-
-    A process serves one installation, and every plan, preview and check of it must agree on the
-    days; so they are not passed along with each call.
-    """
-    _installation[0] = _calendar_with(closed)
-
-
-def _calendar_with(closed: ClosedDays) -> Calendar:
+@cache
+def calendar(closed: ClosedDays) -> Calendar:
+    """Return the calendar with Norway's public holidays and the days in the settings."""
     return Calendar(
         _public_holidays,
         recurring=closed.recurring,
@@ -36,6 +24,3 @@ def _calendar_with(closed: ClosedDays) -> Calendar:
 
 def _public_holidays(year: int) -> list[dt.date]:
     return sorted(holidays.country_holidays("NO", years=year))
-
-
-_installation: Final = [_calendar_with(Settings.closed_days)]

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 import pytest
 
 from config import ClosedDays, Settings
-from tracker import create_app
-from tracker.services import closed_days
-
-pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+from tracker.services.closed_days import calendar
 
 
 @pytest.mark.parametrize(
@@ -24,19 +20,17 @@ pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
         (ClosedDays(periods=frozenset({"romjul"})), dt.date(2026, 12, 29), "romjul"),
     ],
 )
-def test_the_application_keeps_the_closed_days_of_its_settings(
-    settings: Settings, closed: ClosedDays, day: dt.date, name: str
+def test_the_closed_days_are_the_public_holidays_and_those_of_the_settings(
+    closed: ClosedDays, day: dt.date, name: str
 ) -> None:
-    try:
-        create_app(replace(settings, closed_days=closed))
-        assert closed_days.calendar().is_closed(day), name
-    finally:
-        closed_days.use(Settings.closed_days)
+    assert calendar(closed).is_closed(day), name
 
 
-def test_an_installation_may_work_on_christmas_eve(settings: Settings) -> None:
-    try:
-        create_app(replace(settings, closed_days=ClosedDays()))
-        assert not closed_days.calendar().is_closed(dt.date(2026, 12, 24))
-    finally:
-        closed_days.use(Settings.closed_days)
+def test_an_installation_may_work_on_christmas_eve() -> None:
+    assert not calendar(ClosedDays()).is_closed(dt.date(2026, 12, 24))
+
+
+def test_two_installations_keep_their_own_closed_days() -> None:
+    shut = calendar(ClosedDays(single=frozenset({dt.date(2026, 5, 15)})))
+    assert shut.is_closed(dt.date(2026, 5, 15))
+    assert not calendar(ClosedDays()).is_closed(dt.date(2026, 5, 15))
