@@ -24,7 +24,7 @@ from tests.integration.updating import (
 from tracker.db import Database
 from tracker.domain.status import Channel, Status
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
-from tracker.services import answer_links, answers, deadlines, outbox
+from tracker.services import answer_links, deadlines, outbox
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,7 @@ def test_a_link_dies_with_what_it_stood_on(
     with database.session(write=True) as session:
         match case:
             case "revoked":
-                answers.revoke(session, task_id=scene.task.id, now=NOW)
+                session.query(AnswerLink).one().revoked_at = NOW
             case "deactivated":
                 session.get_one(User, scene.kari.id).active = False
             case "left":

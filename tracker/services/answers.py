@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.clock import local_date
@@ -92,7 +92,7 @@ def answer(
     """Write an answer through the link; raises like `updates.give`, and where it is not open."""
     author = _speaking(visit, stated_name)
     task_id = visit.link.task_id
-    ledger.lock(session, by=author.person, task_id=task_id)
+    tasks.lock(session, by=author.person, task_id=task_id)
     found = situation(session, visit=visit, today=local_date(now, timezone))
     given = updates.give(
         session,
@@ -192,15 +192,6 @@ def renew(session: Session, *, visit: Visit, mail_from: str, now: dt.datetime) -
             now=now,
             payload={"task_id": link.task_id},
         )
-
-
-def revoke(session: Session, *, task_id: int, now: dt.datetime) -> None:
-    """Revoke all links of a task: it was given to others, or restricted."""
-    session.execute(
-        update(AnswerLink)
-        .where(AnswerLink.task_id == task_id, AnswerLink.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
 
 
 def _visit(session: Session, link: AnswerLink, now: dt.datetime) -> Visit:

@@ -38,7 +38,7 @@ def ready(session: Session, *, by: Person, task_id: int, step: Step, lock: bool 
     """
     if step is not Step.TAKE_BACK:
         require_coordinator(by)
-    find = ledger.lock if lock else tasks.get
+    find = tasks.lock if lock else tasks.get
     task = find(session, by=by, task_id=task_id)
     if step is Step.TAKE_BACK and not speaks_for_owner(by, task=task):
         raise ForbiddenError("not_your_task")

@@ -32,7 +32,7 @@ def askable(session: Session, *, by: Person, task_id: int, lock: bool = False) -
 
     Raises ForbiddenError for others than the owner's side, ConflictError where it is done.
     """
-    task = (ledger.lock if lock else tasks.get)(session, by=by, task_id=task_id)
+    task = (tasks.lock if lock else tasks.get)(session, by=by, task_id=task_id)
     _require_owner_side(session, task, Author(person=by))
     if task.status == Status.REPORTED_DONE or task.status in FINISHED:
         raise ConflictError("illegal_step")
@@ -133,7 +133,7 @@ def decide(
     that request no longer waits.
     """
     require_coordinator(by)
-    task = ledger.lock(session, by=by, task_id=task_id)
+    task = tasks.lock(session, by=by, task_id=task_id)
     change = pending(session, task_id=task_id)
     if change is None or change.id != request_id:
         raise ConflictError("deadline_decided_meanwhile")
@@ -179,7 +179,7 @@ def withdraw(
     session: Session, *, by: Person, task_id: int, now: dt.datetime, timezone: str
 ) -> None:
     """Take back the request that waits; raises ConflictError where there is none."""
-    task = ledger.lock(session, by=by, task_id=task_id)
+    task = tasks.lock(session, by=by, task_id=task_id)
     _require_owner_side(session, task, Author(person=by))
     if not lapse(session, task=task, by=by, now=now, timezone=timezone):
         raise ConflictError("deadline_decided_meanwhile")

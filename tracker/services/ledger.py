@@ -12,29 +12,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from tracker.domain.errors import NotFoundError
-from tracker.domain.roles import Person
 from tracker.domain.status import Channel, Status
 from tracker.domain.updates import Author
 from tracker.models import StatusUpdate, Task, TaskContributor
 from tracker.services import audit, reminders
-from tracker.services.tasks import visible_to
-
-
-def lock(session: Session, *, by: Person | None, task_id: int) -> Task:
-    """Return the task, locked until the transaction ends; raises NotFoundError.
-
-    Two who act at once come one after the other, and the second sees what the first has done.
-    """
-    task = session.scalar(
-        visible_to(by)
-        .where(Task.id == task_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if task is None:
-        raise NotFoundError("no_such_task")
-    return task
 
 
 def contributors(session: Session, *, task_id: int) -> frozenset[int]:

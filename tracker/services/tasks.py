@@ -45,7 +45,7 @@ def get(session: Session, *, by: Person | None, task_id: int) -> Task:
     return task
 
 
-def lock(session: Session, *, by: Person, task_id: int) -> Task:
+def lock(session: Session, *, by: Person | None, task_id: int) -> Task:
     """Return a task, locked until the transaction ends; raises NotFoundError."""
     task = session.scalar(
         visible_to(by)

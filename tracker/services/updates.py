@@ -69,7 +69,7 @@ def situation(
 
     Raises NotFoundError, and ForbiddenError for those whom the task does not concern.
     """
-    find = ledger.lock if lock else tasks.get
+    find = tasks.lock if lock else tasks.get
     task = find(session, by=by.person, task_id=task_id)
     contributors = ledger.contributors(session, task_id=task_id)
     side = by.side(owner_id=task.owner_id, contributor_ids=contributors)
