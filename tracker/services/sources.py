@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from tracker.domain.errors import ConflictError, InvalidError, NotFoundError
 from tracker.domain.roles import Person
 from tracker.domain.updates import check_evidence
+from tracker.domain.versions import version_of
 from tracker.models import ContextNote, Source, Task
 from tracker.models.columns import Origin
 from tracker.services import audit, task_list, tasks
@@ -136,14 +137,14 @@ def facts_of(source: Source) -> Facts:
     return Facts(**{name: value for name, value in values.items() if value is not None})
 
 
-def edit(session: Session, *, by: Person, source_id: int, facts: Facts, seen: int) -> Source:
+def edit(session: Session, *, by: Person, source_id: int, facts: Facts, seen: str) -> Source:
     """Write `facts` over the version of the source that the person has `seen`.
 
     Raises ConflictError where somebody else has edited it since, InvalidError at a field.
     """
     tasks.require_coordinator(by)
     source = get(session, source_id=source_id)
-    if source.version != seen:
+    if version_of(facts_of(source)) != seen:
         raise ConflictError("changed_meanwhile")
     _check(facts)
     before, after = asdict(facts_of(source)), asdict(facts)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tracker import clock
 from tracker.domain.errors import ConflictError, ForbiddenError, InvalidError
 from tracker.domain.roles import Person
+from tracker.domain.versions import version_of
 from tracker.models import Actor, AnswerLink, Task, TaskContributor, User
 from tracker.services import audit, ledger, reminders, tasks
 
@@ -28,12 +29,6 @@ class Assignment:
     owner: Choice = None
     responsible: Choice = None
     contributor_ids: frozenset[int] = frozenset()
-
-    @property
-    def version(self) -> str:
-        """Return what tells this assignment from any other."""
-        contributors = ",".join(map(str, sorted(self.contributor_ids)))
-        return f"{self.owner or ''}/{self.responsible or ''}/{contributors}"
 
 
 def read(session: Session, *, by: Person, task_id: int) -> Assignment:
@@ -79,7 +74,7 @@ def assign(
         present.owner,
         present.contributor_ids,
     )
-    if present.version != seen:
+    if version_of(present) != seen:
         raise ConflictError("changed_meanwhile")
     if not by.is_coordinator and not same_but_responsible:
         raise ForbiddenError("not_for_your_role")

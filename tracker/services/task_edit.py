@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from tracker.domain import references
 from tracker.domain.errors import ConflictError, InvalidError
 from tracker.domain.roles import Person
 from tracker.domain.status import Kind
+from tracker.domain.versions import version_of
 from tracker.models import AuditEvent, ContextNote, Source, Task, TaskContext, TaskGoal, User
 from tracker.services import audit, tasks
 
@@ -36,18 +35,6 @@ class Texts:
     chosen_alternative: str = ""
     goal_ids: frozenset[int] = frozenset()
     note_ids: frozenset[int] = frozenset()
-
-    @property
-    def version(self) -> str:
-        """Return what tells these texts from any others.
-
-        Unlike the row's counter it does not change when somebody gives status meanwhile.
-        """
-        values = {
-            name: sorted(value) if isinstance(value, frozenset) else value
-            for name, value in asdict(self).items()
-        }
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +135,7 @@ def edit(
     tasks.require_coordinator(by)
     task = tasks.lock(session, by=by, task_id=task_id)
     present = _texts(session, task)
-    if present.version != seen:
+    if version_of(present) != seen:
         raise ConflictError("changed_meanwhile")
     if present == texts:
         return task

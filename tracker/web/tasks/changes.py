@@ -7,15 +7,16 @@ from werkzeug.wrappers import Response
 
 from tracker.domain.errors import ForbiddenError
 from tracker.domain.roles import Role
+from tracker.domain.versions import version_of
 from tracker.i18n import _
 from tracker.models import Task
 from tracker.services import sources, task_assign, task_edit, tasks
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone
+from tracker.web.differences import Change
 from tracker.web.tasks import history
 from tracker.web.tasks.blueprint import blueprint
 from tracker.web.tasks.forms import AssignForm, EditForm, NewForm, TextsForm
-from tracker.web.tasks.history import Change
 from tracker.web.update_form import attempt
 
 Page = Response | tuple[str, int]
@@ -77,7 +78,7 @@ def edit(task_id: int) -> Page:
             task_edit.readable(db(), present), task_edit.readable(db(), form.texts())
         )
         # Who saves now has seen the newer version and writes over it knowingly.
-        form.version.data = present.version
+        form.version.data = version_of(present)
     page = render_template(
         "tasks/edit.html",
         task=task,
@@ -122,7 +123,7 @@ def assign(task_id: int) -> Page:
         differences = history.compare(
             task_assign.names(db(), present), task_assign.names(db(), form.assignment(present))
         )
-        form.version.data = present.version
+        form.version.data = version_of(present)
     page = render_template(
         "tasks/assign.html",
         task=task,

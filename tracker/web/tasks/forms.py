@@ -19,6 +19,7 @@ from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import InvalidError
 from tracker.domain.status import Kind, Precision, Status
+from tracker.domain.versions import version_of
 from tracker.i18n import _, _l, get_locale
 from tracker.models import ContextNote, Source, Task
 from tracker.services import task_settle
@@ -87,7 +88,7 @@ class EditForm(TextsForm):
                 "chosen_alternative": texts.chosen_alternative,
                 "goals": sorted(texts.goal_ids),
                 "context": sorted(texts.note_ids),
-                "version": texts.version,
+                "version": version_of(texts),
             }
         )
 
@@ -152,7 +153,7 @@ class AssignForm(BaseForm):
                 "owner": str(present.owner or ""),
                 "responsible": str(present.responsible or ""),
                 "contributors": sorted(present.contributor_ids),
-                "version": present.version,
+                "version": version_of(present),
             }
         )
 

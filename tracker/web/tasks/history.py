@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tracker import i18n
@@ -13,6 +12,7 @@ from tracker.i18n import N_, _, gettext
 from tracker.services.task_assign import NONE
 from tracker.services.task_history import Entry
 from tracker.web import words
+from tracker.web.differences import Change
 
 _LABELS: Final = {
     "title_nb": N_("Title in bokmål"),
@@ -33,15 +33,6 @@ _LABELS: Final = {
     "status_none_on": N_("No status, settled"),
     "reason": N_("Reason"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field; an empty text where there was or is nothing."""
-
-    label: str
-    before: str
-    after: str
 
 
 def changes(entry: Entry) -> list[Change]:

@@ -1,0 +1,1 @@
+"""Actors: the organisations, their people and their tasks."""

@@ -1,0 +1,1 @@
+"""Sources: what they say, and what the secretariat adds to them."""

@@ -1,0 +1,104 @@
+"""Pages about sources."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from tracker.domain.roles import Role
+from tracker.domain.versions import version_of
+from tracker.i18n import _
+from tracker.services import sources
+from tracker.web import access, words
+from tracker.web.context import db, person, today
+from tracker.web.differences import Change, between
+from tracker.web.sources.forms import NoteForm, SourceForm
+from tracker.web.update_form import attempt
+
+Page = Response | tuple[str, int]
+
+blueprint = Blueprint("sources", __name__)
+
+
+@blueprint.get("/sources")
+@access.signed_in
+def index() -> str:
+    """List the sources."""
+    return render_template("sources/index.html", listed=sources.listed(db(), by=person()))
+
+
+@blueprint.get("/sources/<int:source_id>")
+@access.signed_in
+def show(source_id: int) -> str:
+    """Show what a source says and what came of it."""
+    return render_template(
+        "sources/show.html",
+        detail=sources.read(db(), by=person(), source_id=source_id, today=today()),
+        note_kinds=words.NOTE_KINDS,
+    )
+
+
+@blueprint.route("/sources/new", methods=["GET", "POST"])
+@access.role(Role.COORDINATOR)
+def new() -> Page:
+    """Add a source."""
+    form = SourceForm.empty()
+    tried = attempt(
+        form,
+        lambda: sources.create(db(), by=person(), key=form.key.data, facts=form.facts()),
+    )
+    if tried.result is not None:
+        flash(_("Saved. Now add what it recommends."), "success")
+        return _to(tried.result.id)
+    return render_template("sources/edit.html", form=form, source=None), tried.status
+
+
+@blueprint.route("/sources/<int:source_id>/edit", methods=["GET", "POST"])
+@access.role(Role.COORDINATOR)
+def edit(source_id: int) -> Page:
+    """Correct what is written about a source."""
+    source = sources.get(db(), source_id=source_id)
+    form = SourceForm.of(source)
+    tried = attempt(
+        form,
+        lambda: sources.edit(
+            db(), by=person(), source_id=source_id, facts=form.facts(), seen=form.version.data
+        ),
+    )
+    if tried.result is not None:
+        flash(_("Saved."), "success")
+        return _to(source_id)
+    differences: list[Change] = []
+    if tried.conflict:
+        present = sources.facts_of(source)
+        differences = between(form, present, form.facts())
+        # Who saves now has seen the newer version and writes over it knowingly.
+        form.version.data = version_of(present)
+    page = render_template(
+        "sources/edit.html",
+        form=form,
+        source=source,
+        conflict=tried.conflict,
+        differences=differences,
+    )
+    return page, tried.status
+
+
+@blueprint.route("/sources/<int:source_id>/notes/new", methods=["GET", "POST"])
+@access.role(Role.COORDINATOR)
+def new_note(source_id: int) -> Page:
+    """Add something that the source says and that is no task."""
+    source = sources.get(db(), source_id=source_id)
+    form = NoteForm.empty()
+    tried = attempt(
+        form,
+        lambda: sources.add_note(db(), by=person(), source_id=source_id, note=form.note()),
+    )
+    if tried.result is not None:
+        flash(_("Saved."), "success")
+        return _to(source_id)
+    return render_template("sources/note.html", form=form, source=source), tried.status
+
+
+def _to(source_id: int) -> Response:
+    return redirect(url_for("sources.show", source_id=source_id), 303)
