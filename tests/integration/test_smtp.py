@@ -266,6 +266,16 @@ def test_an_address_that_no_server_takes_is_not_even_tried(
     assert server.connections == 0
 
 
+@pytest.mark.parametrize("whose", ["sender", "reply_to"])
+def test_an_unusable_address_of_our_own_blames_no_receiver(
+    server: SmtpServer, sender: SmtpSender, whose: str
+) -> None:
+    mail = mail_to(**{whose: Mailbox(address="oppfølging@tracker.example")})
+
+    assert sender.send(mail).result is Result.INSTALLATION_FAULT
+    assert server.connections == 0
+
+
 def test_a_domain_with_norwegian_letters_is_sent_in_its_ascii_form(
     server: SmtpServer, sender: SmtpSender
 ) -> None:

@@ -21,6 +21,7 @@ OVERDUE = Line(
     title="Felles avtale for hospitering",
     title_locale="nb",
     url="https://oppfolging.example/answer/overdue",
+    by_link=True,
     deadline=dt.date(2026, 5, 29),
     number=2,
 )
@@ -30,6 +31,7 @@ DUE = Line(
     title="Program for ledernettverket",
     title_locale="nb",
     url="https://oppfolging.example/answer/due",
+    by_link=True,
     deadline=dt.date(2026, 6, 15),
 )
 QUESTION = replace(DUE, section=Section.QUESTIONS, ref="DIFI-3", deadline=None)
@@ -42,6 +44,7 @@ DECIDE = replace(
 )
 NOTICE = replace(
     QUESTION,
+    by_link=False,
     section=Section.NOTICES,
     ref="DIFI-2",
     notices=(Notice(kind="sent_back", detail="Mangler evaluering"),),
@@ -216,6 +219,7 @@ def test_the_shared_mailbox_is_greeted_by_its_actor_and_asked_for_a_name() -> No
 
     assert text.startswith("Hei, Innovasjon Norge\n")
     assert "det lagres med navnet du oppgir (Innovasjon Norge)" in text
+    assert "Lenkene gjelder denne postkassen." in text
     assert "fordi dette er den felles postkassen til Innovasjon Norge." in text
     assert "Kommende varsler" not in text
 

@@ -81,6 +81,8 @@ class Line:
     title: str
     title_locale: str
     url: str
+    by_link: bool = False
+    """Whether `url` lets its receiver answer without signing in."""
     deadline: dt.date | None = None
     """The last day of the period that it falls due in."""
     precision: str = "day"
@@ -199,6 +201,12 @@ class Digest:
         return _(
             "Members of the coordinating forum can read the answer, and it is stored in your name."
         )
+
+    def links(self) -> str:
+        """Say whose the links are, and what to do with a task that is not one's own."""
+        if self.shared_mailbox:
+            return _("The links belong to this mailbox. Not your task? Say so with the same link.")
+        return _("The links are personal. Not your task? Say so with the same link.")
 
     def _in(self, section: Section) -> list[Line]:
         lines = [line for line in self.lines if line.section is section]

@@ -45,10 +45,14 @@ class SmtpSender:
     def send(self, email: Email) -> Outcome:
         """Try once to hand over `email`; never raises for what the server or network does."""
         try:
-            content = email.as_bytes()
-            sender, receiver = email.sender.wire_address, email.to.wire_address
+            receiver = email.to.wire_address
         except AddressError as error:
             return Outcome(Result.BAD_ADDRESS, str(error))
+        try:
+            content, sender = email.as_bytes(), email.sender.wire_address
+        except AddressError as error:
+            # What is left are our own addresses, which the settings hold.
+            return Outcome(Result.INSTALLATION_FAULT, str(error))
         if self._smtp is not None:
             try:
                 return self._transact(self._smtp, sender, receiver, content, kept=True)

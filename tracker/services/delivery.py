@@ -182,7 +182,10 @@ def _deliver(
         outcome = Outcome(Result.TEMPORARY, f"cannot be made: {type(error).__name__}: {error}")
     else:
         if lease_ends is None or lease_ends <= now():
-            return None  # This process was held up; the mail is free for others to take.
+            # This process was held up, and the mail is free for others to take.
+            with database.session(write=True) as session:
+                _end_attempt(session, claim, "temporary", "held up past the lease", now=now())
+            return None
         outcome = sender.send(letter.email)
     with database.session(write=True) as session:
         _record(session, claim, letter, outcome, settings=settings, now=now(), counts=counts)
