@@ -184,6 +184,7 @@ def test_the_secretariat_is_asked_to_decide_and_told_the_reasons(office: Office)
     ):
         assert sentence in text
     assert "/answer/" not in text
+    assert "Lenkene er personlige" not in text
     assert f"Åpne: http://127.0.0.1:8000/tasks/{done.id}\n" in text
 
 
@@ -266,7 +267,7 @@ def test_a_shared_mailbox_is_written_to_as_its_actor(office: Office) -> None:
     text = office.text("post@ks.example")
 
     assert text.startswith("Hei, KS\n")
-    assert "det lagres med navnet du oppgir (KS)" in text
+    assert "det lagres med navnet du oppgir (KS). Lenkene gjelder denne postkassen." in text
     assert "/answer/" in text
 
 

@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session, joinedload
 from config import Settings
 from tracker import i18n
 from tracker.clock import local_date
-from tracker.domain.reminder_facts import Audience, Key, TaskFacts
+from tracker.domain.calendar import Calendar
+from tracker.domain.reminder_facts import Audience, Key
 from tracker.domain.reminder_steps import Section, StepKind, is_before_deadline, section_of
 from tracker.domain.reminders import next_escalation, still_holds
 from tracker.mail.digest import ASKING, Digest, Line, Notice
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, Task, User
-from tracker.services import answer_links, reminder_facts
-from tracker.services.closed_days import calendar
+from tracker.services import answer_links, closed_days, reminder_facts
 from tracker.services.reminder_facts import RULES, Facts
 from tracker.services.tasks import visible_to
 
@@ -92,7 +92,15 @@ def build(
     links = _Links(session, email, by_task, settings, now)
     with i18n.use_locale(locale):
         lines = [
-            _line(task_id, reminders, facts=facts, words=words, links=links, today=today)
+            _line(
+                task_id,
+                reminders,
+                facts=facts,
+                words=words,
+                links=links,
+                today=today,
+                calendar=closed_days.calendar(settings.closed_days),
+            )
             for task_id, reminders in by_task.items()
         ]
     audiences = {Audience(reminder.audience) for of in by_task.values() for reminder in of}
@@ -190,6 +198,9 @@ class _Links:
         }
         self.secrets = {url: self._pages[task_id] for task_id, url in self._answers.items()}
 
+    def is_answer(self, task_id: int) -> bool:
+        return task_id in self._answers
+
     def of(self, task_id: int) -> str:
         return self._answers.get(task_id, self._pages[task_id])
 
@@ -214,7 +225,6 @@ def _holds(reminder: Reminder, facts: Facts, today: dt.date) -> bool:
         people=facts.people,
         rules=RULES,
         today=today,
-        calendar=calendar(),
     )
 
 
@@ -226,6 +236,7 @@ def _line(
     words: _Words,
     links: _Links,
     today: dt.date,
+    calendar: Calendar,
 ) -> Line:
     """Return the one line that a receiver gets about a task; the weightiest reminder leads."""
     task = words.tasks[task_id]
@@ -236,13 +247,16 @@ def _line(
     title = title_of(task, words.locale)
     told = None
     if section is Section.OVERDUE and main.audience in _OWNERS_SIDE:
-        told = _told_next(facts.tasks[task.id], facts, today)
+        told = next_escalation(
+            facts.tasks[task.id], people=facts.people, rules=RULES, today=today, calendar=calendar
+        )
     return Line(
         section=section,
         ref=task.ref,
         title=title.text,
         title_locale=title.locale,
         url=links.of(task.id),
+        by_link=links.is_answer(task.id),
         deadline=task.deadline,
         precision=task.deadline_precision or "day",
         number=words.number(main) if section in {Section.DUE_SOON, Section.OVERDUE} else 1,
@@ -256,10 +270,6 @@ def _line(
             if (notice := _notice(reminder, task, words)) is not None
         ),
     )
-
-
-def _told_next(task: TaskFacts, facts: Facts, today: dt.date) -> tuple[StepKind, dt.date] | None:
-    return next_escalation(task, people=facts.people, rules=RULES, today=today, calendar=calendar())
 
 
 def _notice(reminder: Reminder, task: Task, words: _Words) -> Notice | None:
