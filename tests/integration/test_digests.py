@@ -230,6 +230,27 @@ def test_the_owner_is_told_what_was_decided_and_why(office: Office) -> None:
         assert sentence in text
 
 
+def test_the_secretariat_is_told_monthly_what_is_not_settled(office: Office) -> None:
+    with office.database.session(write=True) as session:
+        secretariat(session)
+        make.task(session, ref="A-1", created_at=make.NOW - 40 * DAY)
+        make.task(
+            session,
+            ref="A-2",
+            owner=make.actor(session),
+            responsible_none_on=make.TODAY,
+            deadline_none_on=make.TODAY,
+            status=None,
+            created_at=make.NOW - 40 * DAY,
+        )
+    email = office.run()[OFFICE]
+    text = email.text_body or ""
+
+    assert email.subject == "Nytt om 2 oppgaver"
+    assert "Ikke avklart: ansvarlig virksomhet og frist.\n" in text
+    assert "Ikke avklart: status.\n" in text
+
+
 def test_what_is_raised_names_who_has_not_answered(office: Office) -> None:
     with office.database.session(write=True) as session:
         actor, kari = ks(session)

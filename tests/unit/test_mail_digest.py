@@ -95,8 +95,8 @@ Lenkene er personlige. Ikke din oppgave? Si fra med samme lenke.
 
 Spørsmål? Svar på denne e-posten, så hjelper sekretariatet deg.
 
-Du får denne fordi du er saksansvarlig. \
-Kommende varsler: https://oppfolging.example/reminders \
+Du får denne fordi du er saksansvarlig.
+Kommende varsler: https://oppfolging.example/reminders
 Endre språk: https://oppfolging.example/account
 
 Oppfølging av anbefalinger

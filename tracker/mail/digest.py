@@ -34,13 +34,21 @@ _NOTICES: Final = {
     "deadline_approved": N_("The new deadline has been approved."),
     "deadline_rejected": N_("The new deadline was not approved. The old one stands."),
     "confirm": N_("%(who)s has reported this done. Confirm it, or send it back."),
-    "decide_deadline": N_("%(who)s asks for a new deadline: %(when)s."),
+    "decide_deadline": N_("%(who)s asks for a new deadline: %(what)s."),
     "decide_no_deadline": N_("%(who)s asks that there be no deadline."),
     "not_mine": N_("%(who)s says that this is somebody else's task."),
     "look_again": N_("On hold until now. Is it time to go on?"),
     "raised": N_("No answer has come from %(who)s."),
-    "unsettled": N_("Owner, responsible, deadline or status is not settled."),
+    "unsettled": N_("Not settled: %(what)s."),
 }
+
+PARTS: Final = {
+    "owner": N_("owner"),
+    "responsible": N_("responsible"),
+    "deadline": N_("deadline"),
+    "status": N_("status"),
+}
+"""What may not be settled about a task."""
 
 _REASONS: Final = {
     "responsible": N_("you are responsible for the task"),
@@ -58,14 +66,14 @@ class Notice:
     kind: str
     """Key of `_NOTICES`."""
     who: str = ""
-    when: str = ""
-    """A date in words."""
+    what: str = ""
+    """What it is about, in words: a date, or what is not settled."""
     detail: str = ""
     """What a person wrote, such as the reason for sending it back."""
 
     def text(self) -> str:
         """Give the sentence."""
-        return _(_NOTICES[self.kind]) % {"who": self.who, "when": self.when}
+        return _(_NOTICES[self.kind]) % {"who": self.who, "what": self.what}
 
     def quote(self) -> str:
         """Give what a person wrote on one line, cut where it becomes long."""

@@ -21,11 +21,11 @@ from tracker.domain.calendar import Calendar
 from tracker.domain.reminder_facts import Audience, Key
 from tracker.domain.reminder_steps import Section, StepKind, is_before_deadline, section_of
 from tracker.domain.reminders import next_escalation, still_holds
-from tracker.mail.digest import ASKING, Digest, Line, Notice
+from tracker.mail.digest import ASKING, PARTS, Digest, Line, Notice
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, Task, User
 from tracker.services import answer_links, closed_days, reminder_facts
 from tracker.services.reminder_facts import RULES, Facts
-from tracker.services.tasks import visible_to
+from tracker.services.tasks import unsettled_parts, visible_to
 
 CANCELLED_BY_CHANGE: Final = "changed"
 _ORDER: Final = {section: number for number, section in enumerate(Section)}
@@ -277,8 +277,11 @@ def _notice(reminder: Reminder, task: Task, words: _Words) -> Notice | None:
     owner = task.owner.name if task.owner else ""
     cause = int(reminder.occurrence) if reminder.occurrence.isdigit() else 0
     match reminder.step:
-        case StepKind.ASSIGNED | StepKind.CONFIRMED | StepKind.UNSETTLED | StepKind.LOOK_AGAIN:
+        case StepKind.ASSIGNED | StepKind.CONFIRMED | StepKind.LOOK_AGAIN:
             return Notice(kind=reminder.step)
+        case StepKind.UNSETTLED:
+            parts = [i18n.gettext(PARTS[part]) for part in unsettled_parts(task)]
+            return Notice(kind=reminder.step, what=i18n.format_list(parts))
         case StepKind.ESCALATE_LEAD | StepKind.ESCALATE_COORDINATOR:
             return Notice(kind="raised", who=task.responsible.name if task.responsible else owner)
         case StepKind.SENT_BACK:
@@ -308,8 +311,8 @@ def _request(change: DeadlineChange | None, owner: str) -> Notice | None:
         return None
     if change.new_deadline is None:
         return Notice(kind="decide_no_deadline", who=owner, detail=change.reason)
-    when = i18n.format_deadline(change.new_deadline, change.new_precision or "day")
-    return Notice(kind="decide_deadline", who=owner, when=when, detail=change.reason)
+    asked = i18n.format_deadline(change.new_deadline, change.new_precision or "day")
+    return Notice(kind="decide_deadline", who=owner, what=asked, detail=change.reason)
 
 
 def _author(update: StatusUpdate | None) -> str:
