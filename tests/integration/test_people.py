@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests import factories as make
@@ -218,6 +219,24 @@ def test_a_command_is_refused_by_the_same_rules(
     with database.session(write=False) as session, pytest.raises(InvalidError) as caught:
         create(session, **values)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_of_two_who_let_the_same_person_in_at_once_one_is_told(database: Database) -> None:
+    # On SQLite the second cannot even begin before the first is done.
+    with (
+        ThreadPoolExecutor(1) as executor,
+        database.session(write=True) as first,
+        database.session(write=True) as second,
+    ):
+        create(first)
+        other = executor.submit(create, second)
+        assert wait([other], timeout=0.5).not_done
+        database.commit(first)
+        with pytest.raises(InvalidError) as caught:
+            other.result(timeout=10)
+        assert second.scalar(select(func.count()).select_from(User)) == 1
+    assert (caught.value.field, caught.value.code) == ("email", "address_taken")
 
 
 # Changing.
