@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.databases import migrate
+from tracker import serve as processes
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds after which a process that has not done what it should counts as broken."""
 
 
@@ -113,7 +114,7 @@ def test_it_answers_says_where_and_ends_cleanly(
         process.wait_for("Ctrl-C")
         began = time.monotonic()
         assert process.end(number) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < processes.GRACE, "it had to be killed"
     assert f"http://127.0.0.1:{port}/" in process.said
     assert "Traceback" not in process.said
 
@@ -128,7 +129,7 @@ def test_a_browser_that_keeps_its_connection_does_not_hold_up_the_end(
         browser.getresponse().read()
         began = time.monotonic()
         assert process.end(signal.SIGINT) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < processes.GRACE, "it had to be killed"
         browser.close()
 
 
