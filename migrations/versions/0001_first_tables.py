@@ -469,6 +469,18 @@ def upgrade() -> None:
     op.create_index("ix_tasks_kind", "tasks", ["kind", "deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_needs_contact_since", "tasks", ["needs_contact_since"], unique=False)
     op.create_index("ix_tasks_owner_id", "tasks", ["owner_id", "deadline_key", "id"], unique=False)
+    op.create_index(
+        "ix_tasks_numbers_of_owner",
+        "tasks",
+        ["owner_id", "kind", "status", "last_update_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_tasks_numbers_of_parent",
+        "tasks",
+        ["parent_id", "status", "last_update_at"],
+        unique=False,
+    )
     op.create_index("ix_tasks_parent_id", "tasks", ["parent_id", "ref_key"], unique=False)
     op.create_index(
         "ix_tasks_responsible_id", "tasks", ["responsible_id", "deadline_key", "id"], unique=False
@@ -871,6 +883,8 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_source_id", table_name="tasks")
     op.drop_index("ix_tasks_responsible_id", table_name="tasks")
     op.drop_index("ix_tasks_parent_id", table_name="tasks")
+    op.drop_index("ix_tasks_numbers_of_parent", table_name="tasks")
+    op.drop_index("ix_tasks_numbers_of_owner", table_name="tasks")
     op.drop_index("ix_tasks_owner_id", table_name="tasks")
     op.drop_index("ix_tasks_needs_contact_since", table_name="tasks")
     op.drop_index("ix_tasks_kind", table_name="tasks")

@@ -155,7 +155,8 @@ def test_actors_with_open_tasks_have_answered_lately_or_are_missing(database: Da
         make.task(session, owner=difi, last_update_at=NOW - 31 * DAY)
         make.task(session, owner=doga)
         make.task(session, owner=idle, status=Status.CLOSED)
-        found = overview.answers(session, by=make.coordinator(session), now=NOW)
+        numbers = progress.by_actor(session, by=make.coordinator(session))
+        found = overview.answers(numbers, now=NOW)
         assert [actor.name for actor in found.answered] == ["KS"]
         assert [actor.name for actor in found.missing] == ["Difi", "DogA"]
 
@@ -231,8 +232,9 @@ def test_numbers_by_actor_put_the_unsettled_owner_last(database: Database) -> No
         make.task(session, owner=ks)
         make.task(session, owner=difi)
         make.task(session, status=None)
+        make.goal(session, owner=difi)
         rows = progress.by_actor(session, by=make.coordinator(session))
-        assert [(actor.name if actor else None, dict(counts)) for actor, counts in rows] == [
+        assert [(row.actor.name if row.actor else None, row.measures) for row in rows] == [
             ("Difi", {Status.IN_PROGRESS: 1}),
             ("KS", {Status.CLOSED: 1, Status.IN_PROGRESS: 1}),
             (None, {None: 1}),
@@ -251,10 +253,9 @@ def _queries(database: Database, by: Person) -> int:
         with database.session(write=False) as session:
             rows = progress.standings(session, by=by, today=TODAY)
             progress.coverage(session, by=by, of=rows)
-            progress.by_actor(session, by=by)
+            overview.answers(progress.by_actor(session, by=by), now=NOW)
             waiting = overview.mine(session, by=by, now=NOW, today=TODAY).waiting
             decisions = overview.decisions(session, by=by)
-            overview.answers(session, by=by, now=NOW)
             standing = overview.actor_standing(session, by=by, now=NOW, today=TODAY)
             # What the templates read besides columns must have been loaded along.
             shown: list[Task] = [row.task for row in rows] + [row.task for row in waiting]

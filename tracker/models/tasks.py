@@ -136,6 +136,9 @@ Index("ix_tasks_kind", Task.kind, Task.deadline_key, Task.id)
 Index("ix_tasks_theme", Task.theme, Task.deadline_key, Task.id)
 Index("ix_tasks_changed_at", Task.changed_at, Task.id)
 Index("ix_tasks_parent_id", Task.parent_id, Task.ref_key)
+# These two hold all that the overview counts, so that it reads no task.
+Index("ix_tasks_numbers_of_owner", Task.owner_id, Task.kind, Task.status, Task.last_update_at)
+Index("ix_tasks_numbers_of_parent", Task.parent_id, Task.status, Task.last_update_at)
 Index("ix_tasks_source_id", Task.source_id, Task.ref_key)
 Index("ix_tasks_needs_contact_since", Task.needs_contact_since)
 

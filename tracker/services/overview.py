@@ -17,7 +17,7 @@ from tracker.domain.status import ACTIVE, FINISHED, Assessment, Precision, Statu
 from tracker.domain.updates import Standing, may_repeat
 from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
 from tracker.models.tasks import UNSETTLED
-from tracker.services.progress import flag
+from tracker.services.progress import ActorNumbers, flag
 from tracker.services.tasks import is_overdue, unsettled_parts, visible_to
 
 RULES: Final = Rules()
@@ -142,18 +142,15 @@ def decisions(session: Session, *, by: Person) -> Decisions:
     )
 
 
-def answers(session: Session, *, by: Person, now: dt.datetime) -> Answers:
-    """Return which actors with open tasks have given news within the last 30 days."""
-    rows = session.execute(
-        visible_to(by)
-        .join(Actor, Actor.id == Task.owner_id)
-        .with_only_columns(Actor, func.max(Task.last_update_at))
-        .where(Task.status.in_(ACTIVE))
-        .group_by(Actor.id)
-        .order_by(Actor.name)
-    ).all()
-    fresh = [actor for actor, last in rows if last is not None and last >= now - RECENT]
-    return Answers(fresh, [actor for actor, _ in rows if actor not in fresh])
+def answers(numbers: Sequence[ActorNumbers], *, now: dt.datetime) -> Answers:
+    """Return which actors at work have given news within the last 30 days."""
+    answered: list[Actor] = []
+    missing: list[Actor] = []
+    for row in numbers:
+        if row.actor is not None and row.is_active:
+            is_fresh = row.news_at is not None and row.news_at >= now - RECENT
+            (answered if is_fresh else missing).append(row.actor)
+    return Answers(answered, missing)
 
 
 def actor_standing(

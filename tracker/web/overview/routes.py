@@ -9,7 +9,6 @@ from flask import Blueprint, render_template, url_for
 
 from tracker.domain.status import Status
 from tracker.i18n import _, get_locale
-from tracker.models import Actor
 from tracker.services import overview, progress
 from tracker.web.access import signed_in
 from tracker.web.context import db, now, person, today
@@ -36,19 +35,19 @@ def index() -> str:
     by, at, day = person(), now(), today()
     standings = progress.standings(db(), by=by, today=day)
     actors = progress.by_actor(db(), by=by)
-    measures = sum((Counter(counts) for _owner, counts in actors), Counter[str | None]())
+    measures = sum((Counter(row.measures) for row in actors), Counter[str | None]())
     return render_template(
         "overview/index.html",
         mine=overview.mine(db(), by=by, now=at, today=day) if by.member_of else None,
         actor=overview.actor_standing(db(), by=by, now=at, today=day) if by.actor_ids else None,
         decisions=overview.decisions(db(), by=by) if by.is_coordinator else None,
-        answers=overview.answers(db(), by=by, now=at) if by.is_coordinator else None,
+        answers=overview.answers(actors, now=at) if by.is_coordinator else None,
         standings=standings,
         coverage=progress.coverage(db(), by=by, of=standings),
         measures=measures,
         series=[status for status in SERIES if measures[status]],
         by_recommendation=[_task_bar(row) for row in standings if any(row.measures.values())],
-        by_actor=[_actor_bar(owner, counts) for owner, counts in actors],
+        by_actor=[_actor_bar(row) for row in actors if row.measures],
     )
 
 
@@ -63,9 +62,10 @@ def _task_bar(row: progress.Standing) -> dict[str, Any]:
     }
 
 
-def _actor_bar(owner: Actor | None, counts: progress.Counts) -> dict[str, Any]:
+def _actor_bar(row: progress.ActorNumbers) -> dict[str, Any]:
+    actor = row.actor
     return {
-        "label": owner.name if owner else _("Not settled"),
-        "href": url_for("tasks.index", owner=owner.id) if owner else None,
-        "counts": counts,
+        "label": actor.name if actor else _("Not settled"),
+        "href": url_for("tasks.index", owner=actor.id) if actor else None,
+        "counts": row.measures,
     }
