@@ -101,7 +101,6 @@ def init_app(app: Flask) -> None:
         local_date=_local_date,
     )
     app.jinja_env.globals.update(
-        app_pages=app.view_functions,
         asset=asset,
         current_locale=i18n.get_locale,
         deadline=i18n.format_deadline,
