@@ -9,6 +9,7 @@ import pytest
 
 from tests import factories as make
 from tests.client import Client, Clock
+from tests.databases import count_queries
 from tests.factories import NOW, TODAY
 from tests.html import forms, parse, text
 from tests.integration.updating import (
@@ -425,14 +426,25 @@ def test_an_overdue_task_is_not_on_track_without_a_new_date(
     database: Database, as_user: Sign
 ) -> None:
     scene = set_up(database, deadline=TODAY - DAY)
-    answer = as_user(scene.kari).submit(address(scene), progress="on_track", comment="Snart.")
+    client = as_user(scene.kari)
+    (more, _) = client.page(address(scene)).iter("details")
+    assert more.find(".//*[@id='expected_on']") is None, "it is needed, so it is seen"
+    answer = client.submit(address(scene), progress="on_track", comment="Snart.")
     assert answer.status_code == 400
-    page = parse(answer.text)
-    assert page.find(".//*[@id='expected_on-error']") is not None
-    details = [
-        item for item in page.iter("details") if item.find(".//*[@id='expected_on']") is not None
+    assert parse(answer.text).find(".//*[@id='expected_on-error']") is not None
+
+
+def test_what_was_refused_under_more_is_not_hidden(database: Database, as_user: Sign) -> None:
+    scene = set_up(database)
+    answer = as_user(scene.kari).submit(
+        address(scene), progress="on_track", expected_on="2020-01-01", comment="Sent."
+    )
+    (details,) = [
+        item
+        for item in parse(answer.text).iter("details")
+        if item.find(".//*[@id='expected_on']") is not None
     ]
-    assert details[0].get("open") is not None, "what was refused must not be hidden"
+    assert details.get("open") is not None
 
 
 def test_an_unknown_task_is_not_found(database: Database, as_user: Sign) -> None:
@@ -503,3 +515,31 @@ def test_the_row_of_a_deadline_request_survives_the_answer(database: Database) -
     give(database, scene, scene.kari)
     with database.session(write=False) as session:
         assert session.query(DeadlineChange).one().outcome is None
+
+
+def test_a_not_mine_form_that_is_refused_leaves_the_other_form_as_it_was(
+    database: Database, as_user: Sign
+) -> None:
+    scene = set_up(database)
+    path = address(scene, "not-mine")
+    answer = as_user(scene.kari).send(path, **{"not-mine-comment": "æ" * 100_000})
+    assert answer.status_code == 400
+    page = parse(answer.text)
+    assert page.find(".//*[@id='not-mine-comment-error']") is not None
+    (form,) = [form for form in forms(page, path) if "progress" in form.fields]
+    assert form.fields["status"] == ["in_progress"]
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_long_history_costs_no_more_queries(database: Database, as_user: Sign) -> None:
+    scene = set_up(database)
+    give(database, scene, scene.kari)
+    client = as_user(scene.kari)
+    with count_queries(database) as few:
+        client.page(address(scene))
+    with database.session(write=True) as session:
+        for _ in range(50):
+            make.update(session, scene.task, scene.kari, assessment="on_track")
+    with count_queries(database) as many:
+        client.page(address(scene))
+    assert len(many) == len(few)

@@ -62,10 +62,21 @@ class UpdateForm(BaseForm):
     )
     seen = IntegerField(validators=[Optional()], widget=HiddenInput())
 
+    was_sent = False
+    """What was typed is shown again."""
+
     @classmethod
-    def for_situation(cls, found: Situation, *, is_mailbox: bool = False) -> UpdateForm:
-        """Return the form for who answers; for a correction, filled with what it corrects."""
-        form = cls(data=_filled(found))
+    def for_situation(
+        cls, found: Situation, *, is_mailbox: bool = False, is_other_sent: bool = False
+    ) -> UpdateForm:
+        """Return the form for who answers; for a correction, filled with what it corrects.
+
+        `is_other_sent`: what was sent is another form of the page.
+        """
+        form = (
+            cls(data=_filled(found), formdata=None) if is_other_sent else cls(data=_filled(found))
+        )
+        form.was_sent = form.is_submitted() and not is_other_sent
         answers = choices(ASSESSMENTS)
         if found.side is not Side.CONTRIBUTOR:
             answers[DONE] = _("It is done")
@@ -83,13 +94,6 @@ class UpdateForm(BaseForm):
         elif found.pending is not None:
             del form.expected_on
         return form
-
-    @property
-    def more_is_wrong(self) -> bool:
-        """Return whether something under "More" was refused, so that it has to be seen."""
-        return bool(
-            {"status", "look_again_on", "hindrances", "evidence", "expected_on"} & set(self.errors)
-        )
 
     @property
     def name(self) -> str:

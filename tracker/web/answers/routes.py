@@ -86,7 +86,7 @@ def not_mine(token: str) -> Page:
     if tried.result is not None:
         return _thanks(token)
     found = answers.situation(db(), visit=visit, today=today())
-    update_form = UpdateForm.for_situation(found, is_mailbox=visit.is_mailbox)
+    update_form = UpdateForm.for_situation(found, is_mailbox=visit.is_mailbox, is_other_sent=True)
     return _page(visit, token, found, update_form, not_mine_form=form), tried.status
 
 

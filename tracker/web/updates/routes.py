@@ -47,7 +47,7 @@ def update(task_id: int) -> Page:
             task_id=task_id,
             answer=form.answer(),
             seen=form.seen.data or 0,
-            corrects=corrects,
+            corrects=found.corrected.id if found.corrected else None,
             now=now(),
             timezone=timezone(),
         ),
@@ -96,8 +96,8 @@ def not_mine(task_id: int) -> Page:
         flash(_("Thank you. The secretariat is told that the task is not yours."), "success")
         return redirect(url_for("tasks.show", task_id=task_id), 303)
     found = updates.situation(db(), by=author, task_id=task_id, today=today())
-    page = _update_page(found, UpdateForm.for_situation(found), not_mine_form=form)
-    return page, tried.status
+    update_form = UpdateForm.for_situation(found, is_other_sent=True)
+    return _update_page(found, update_form, not_mine_form=form), tried.status
 
 
 @blueprint.route("/tasks/<int:task_id>/confirm", methods=["GET", "POST"])
