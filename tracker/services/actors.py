@@ -100,9 +100,7 @@ def listed(session: Session, *, by: Person, today: dt.date) -> list[Listed]:
             select(ForumSeatActor.actor_id, func.min(ForumSeat.number))
             .join(ForumSeat, ForumSeat.id == ForumSeatActor.seat_id)
             .group_by(ForumSeatActor.actor_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     unfinished = _counts(session, by, _is_open())
     overdue = _counts(session, by, tasks.is_overdue(today))
@@ -238,7 +236,7 @@ def _counts(session: Session, by: Person, which: ColumnElement[bool]) -> dict[in
         .where(Task.owner_id.is_not(None), which)
         .group_by(Task.owner_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _successions(session: Session, actor_id: int) -> list[Succession]:

@@ -83,7 +83,7 @@ def listed(session: Session, *, by: Person) -> list[Listed]:
         .where(Task.source_id.is_not(None), Task.parent_id.is_(None))
         .group_by(Task.source_id)
     )
-    of = dict(counts.tuples().all())
+    of = dict(counts.all())
     return [Listed(source, of.get(source.id, 0)) for source in all_of(session)]
 
 

@@ -168,7 +168,7 @@ def _counts(session: Session, by: Person, task_id: int) -> dict[str | None, int]
         .group_by(Task.status)
         .order_by(Task.status)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _context(session: Session, task_id: int) -> list[ContextNote]:

@@ -96,7 +96,7 @@ def people_of(session: Session, *, actor_id: int | None = None) -> list[tuple[in
 def owners(session: Session) -> dict[int, str]:
     """Return the names of all actors by their id, in alphabetical order."""
     rows = session.execute(select(Actor.id, Actor.name).order_by(Actor.name, Actor.id))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def require_coordinator(by: Person) -> None:
