@@ -143,7 +143,9 @@ def _tell(session: Session, days: Days, *, after: dt.datetime | None, until: dt.
 
 
 def _days(settings: Settings, now: dt.datetime) -> Days:
-    return Days(clock.local_date(now, settings.timezone), settings.timezone, calendar())
+    return Days(
+        clock.local_date(now, settings.timezone), settings.timezone, calendar(settings.closed_days)
+    )
 
 
 def _mornings(settings: Settings, days: Days) -> Iterator[dt.datetime]:

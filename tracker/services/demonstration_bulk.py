@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Table, func, insert, select
@@ -83,6 +83,7 @@ class _Maker:
     members: Sequence[_Member]
     parents: Sequence[Any]
     coordinator_id: int
+    moments: dict[tuple[int, int], dt.datetime] = field(default_factory=dict)
 
     def measure(self, number: int, ref_number: int) -> dict[str, Any]:
         member = self.members[number % len(self.members)]
@@ -141,7 +142,10 @@ class _Maker:
             before = after
 
     def _moment(self, number: int, step: int) -> dt.datetime:
-        return self.days.moment(UPDATED_DAYS_AGO[step] + number % SPREAD, number % 11)
+        key = UPDATED_DAYS_AGO[step] + number % SPREAD, number % 11
+        if key not in self.moments:
+            self.moments[key] = self.days.moment(*key)
+        return self.moments[key]
 
     def _look_again(self, status: Status) -> dt.date | None:
         return self.days.today + 30 * DAY if status is Status.ON_HOLD else None
@@ -166,12 +170,11 @@ def add(
     existing = session.scalar(select(func.count()).select_from(Task)) or 0
     for numbers in _batches(tasks):
         rows = [maker.measure(number, existing + number) for number in numbers]
+        ids = _insert(session, Task, rows, "ref")
         updates = [
             update
-            for number, task_id, row in zip(
-                numbers, _insert(session, Task, rows), rows, strict=True
-            )
-            for update in maker.updates(number, task_id, row)
+            for number, row in zip(numbers, rows, strict=True)
+            for update in maker.updates(number, ids[row["ref"]], row)
         ]
         session.execute(insert(_table(StatusUpdate)), updates)
         progress(numbers.stop)
@@ -192,7 +195,8 @@ def _add_people(session: Session, words: Bulk, count: int, days: Days) -> None:
     ).all()
     existing = session.scalar(select(func.count()).select_from(User)) or 0
     for numbers in _batches(count):
-        rows, memberships = [], []
+        rows: list[dict[str, Any]] = []
+        actor_ids = []
         for number in numbers:
             first = words.first_names[number % len(words.first_names)]
             last = words.last_names[number // len(words.first_names) % len(words.last_names)]
@@ -206,10 +210,11 @@ def _add_people(session: Session, words: Bulk, count: int, days: Days) -> None:
                     "created_at": days.moment(UPDATED_DAYS_AGO[0] + SPREAD),
                 }
             )
-            memberships.append({"actor_id": actor.id, "role": Role.MEMBER})
-        ids = _insert(session, User, rows)
+            actor_ids.append(actor.id)
+        ids = _insert(session, User, rows, "email")
         members = [
-            {"user_id": user_id, **row} for user_id, row in zip(ids, memberships, strict=True)
+            {"user_id": ids[user["email"]], "actor_id": actor_id, "role": Role.MEMBER}
+            for user, actor_id in zip(rows, actor_ids, strict=True)
         ]
         session.execute(insert(_table(Membership)), members)
 
@@ -244,11 +249,18 @@ def _batches(count: int) -> Iterator[range]:
         yield range(first, min(first + BATCH, count))
 
 
-def _insert(session: Session, model: type[Any], rows: list[dict[str, Any]]) -> Sequence[int]:
-    """Insert rows and return their ids in the same order."""
+def _insert(
+    session: Session, model: type[Any], rows: list[dict[str, Any]], key: str
+) -> dict[str, int]:
+    """Insert rows and return their ids by the unique column `key`.
+
+    Reading them back is much faster than asking SQLite for each, which then takes row by row.
+    """
     table = _table(model)
-    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    return session.scalars(statement, rows).all()
+    last = session.scalar(select(func.max(table.c.id))) or 0
+    session.execute(insert(table), rows)
+    found = session.execute(select(table.c[key], table.c.id).where(table.c.id > last))
+    return {row[0]: row[1] for row in found}
 
 
 def _table(model: type[Any]) -> Table:
