@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, TypedDict
 
+import psycopg
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 
 from tracker.db import Database
@@ -20,6 +23,9 @@ from tracker.services import migrations
 
 SERVER_URL: Final = "TRACKER_TEST_DATABASE_URL"
 # Tests lose nothing that a crash could take.
+START_SECONDS: Final = 60
+# The server goes when the tests are killed, where the system offers that.
+WITH_US: Final = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
 FAST: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -100,34 +106,53 @@ def _server() -> Iterator[URL]:
     owner = "postgres" if os.geteuid() == 0 else None
     if owner:
         shutil.chown(folder, owner, owner)
+    data = str(folder / "data")
+    settings = [*FAST, "listen_addresses=", f"unix_socket_directories={folder}"]
     try:
-        _run_as(owner, "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "-N")
-        options = [f"-c {setting}" for setting in FAST]
-        options += ["-c listen_addresses=", f"-c unix_socket_directories={folder}"]
-        _run_as(
-            owner, "pg_ctl", "start", "-w", "-s", "-D", folder / "data",
-            "-l", folder / "log", "-o", " ".join(options),
-        )  # fmt: skip
-        try:
-            yield URL.create(
-                "postgresql+psycopg",
-                username="postgres",
-                database="postgres",
-                query={"host": str(folder)},
-            )
-        finally:
-            _run_as(owner, "pg_ctl", "stop", "-s", "-m", "immediate", "-D", folder / "data")
+        with (folder / "log").open("wb") as log:
+            started: _Started = {"user": owner, "group": owner, "cwd": "/", "stderr": log}
+            initialise = [_binary("initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-N"]
+            subprocess.run(initialise, check=True, stdout=subprocess.DEVNULL, **started)
+            command = [*WITH_US, _binary("postgres"), "-D", data]
+            command += [word for setting in settings for word in ("-c", setting)]
+            # In a session of its own, so that Ctrl-C reaches the tests first.
+            with subprocess.Popen(command, start_new_session=True, **started) as server:
+                try:
+                    yield _reachable(folder, server)
+                finally:
+                    server.send_signal(signal.SIGQUIT)
     finally:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
-def _run_as(owner: str | None, program: str, *arguments: str | Path) -> None:
-    command = [_binary(program), *map(str, arguments)]
-    if owner:
-        command = ["runuser", "-u", owner, "--", *command]
-    # pg_ctl's server would keep a captured pipe open for ever.
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+class _Started(TypedDict):
+    """How both programs are started; `user` and `group` None: as whoever runs the tests."""
+
+    user: str | None
+    group: str | None
+    cwd: str
+    stderr: BinaryIO
+
+
+def _reachable(folder: Path, server: subprocess.Popen[bytes]) -> URL:
+    """Return the server's address once it answers."""
+    url = URL.create(
+        "postgresql+psycopg",
+        username="postgres",
+        database="postgres",
+        query={"host": str(folder)},
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(host=str(folder), user="postgres", dbname="postgres").close()
+        except psycopg.OperationalError:
+            log = (folder / "log").read_text()
+            assert server.poll() is None, f"PostgreSQL ended: {log}"
+            assert time.monotonic() < deadline, f"PostgreSQL does not answer: {log}"
+            time.sleep(0.02)
+        else:
+            return url
 
 
 def _binary(program: str) -> str:
