@@ -117,6 +117,8 @@ class _Settling:
         before = self._readable()
         done = False
         for part in chosen:
+            if part == "responsible":
+                self._check_owner()
             # Asked anew each time: with an owner the question who is responsible arises.
             if part in tasks.unsettled_parts(self.task):
                 getattr(self, f"_{part}")()
@@ -137,6 +139,11 @@ class _Settling:
         task_assign.set_owner(
             self.session, self.task, self.decision.owner, now=self.now, timezone=self.timezone
         )
+
+    def _check_owner(self) -> None:
+        # Left out in silence, the person would think that the responsible one is settled.
+        if self.task.owner_id is None and self.task.owner_none_on is None:
+            raise InvalidError("responsible", "owner_first", ref=self.task.ref)
 
     def _responsible(self) -> None:
         task_assign.set_responsible(
