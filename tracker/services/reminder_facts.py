@@ -7,18 +7,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from tracker.clock import local_date
 from tracker.domain.reminder_facts import Asked, Key, Notice, People, TaskFacts
 from tracker.domain.reminder_steps import Rules, StepKind
 from tracker.domain.roles import Role
 from tracker.domain.status import FINISHED, Precision, Status
 from tracker.models import Actor, DeadlineChange, Membership, Reminder, StatusUpdate, Task, User
+from tracker.models.tasks import UNSETTLED
 from tracker.services import sessions
-from tracker.services.tasks import unsettled_parts, visible_to
+from tracker.services.tasks import visible_to
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -31,20 +32,18 @@ _TASK_COLUMNS: Final = (
     Task.id,
     Task.series,
     Task.status,
-    Task.status_none_on,
+    Task.created_at,
     Task.owner_id,
-    Task.owner_none_on,
     Task.responsible_id,
-    Task.responsible_none_on,
     Task.deadline,
     Task.deadline_precision,
     Task.deadline_none_on,
+    Task.last_update_at,
     Task.look_again_on,
+    UNSETTLED.label("is_unsettled"),
     Task.assignment,
     Task.assigned_at,
     Task.assigned_by_id,
-    Task.last_update_at,
-    Task.created_at,
 )
 _KEY_COLUMNS: Final = (
     Reminder.task_id,
@@ -139,34 +138,56 @@ def _facts_of(
 ) -> list[TaskFacts]:
     ids = sorted(row.id for row in rows)
     since = now - dt.timedelta(days=RULES.news + 1)
-    news = _News(timezone)
-    news.read_updates(session, ids, since)
-    news.read_deadline_changes(session, ids, since)
+    news = _News(timezone, since)
+    news.read_updates(session, ids)
+    news.read_deadline_changes(session, ids)
     return [_task_facts(row, news) for row in rows]
 
 
 def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
-    status = None if row.status is None else Status(row.status)
-    notices = news.of(row)
+    # Unpacked at once: looking columns up by name takes longer than all the rules do.
+    (
+        task_id,
+        series,
+        status_code,
+        created_at,
+        owner_id,
+        responsible_id,
+        due,
+        precision,
+        no_deadline_since,
+        last_update_at,
+        look_again_on,
+        is_unsettled,
+        assignment,
+        assigned_at,
+        assigned_by_id,
+    ) = row
+    status = None if status_code is None else Status(status_code)
+    created_on = news.day(created_at)
+    notices = list(news.of(task_id, owner_id))
+    if assigned_at is not None and assigned_at >= news.since:
+        on = news.day(assigned_at)
+        notices.append(Notice(StepKind.ASSIGNED, assignment, on, assigned_by_id))
     reported = None
     if status is Status.REPORTED_DONE:
         # A report that no update tells of waits for its confirmation all the same.
-        reported = news.reports.get(row.id) or Asked(0, news.day(row.created_at), None)
+        reported = news.reports.get(task_id) or Asked(0, created_on, None)
     return TaskFacts(
-        id=row.id,
-        series=row.series,
+        id=task_id,
+        series=series,
         status=status,
-        created_on=news.day(row.created_at),
-        owner_id=row.owner_id,
-        responsible_id=row.responsible_id,
-        due=row.deadline,
-        precision=Precision(row.deadline_precision or Precision.DAY),
-        no_deadline_since=row.deadline_none_on,
-        last_update_on=news.day(row.last_update_at) if row.last_update_at else None,
-        look_again_on=row.look_again_on,
-        is_unsettled=bool(unsettled_parts(row)),
+        created_on=created_on,
+        owner_id=owner_id,
+        responsible_id=responsible_id,
+        due=due,
+        precision=Precision(precision or Precision.DAY),
+        no_deadline_since=no_deadline_since,
+        last_update_on=None if last_update_at is None else news.day(last_update_at),
+        look_again_on=look_again_on,
+        is_unsettled=bool(is_unsettled),
         reported=reported,
-        deadline_request=news.requests.get(row.id),
+        deadline_request=news.requests.get(task_id),
         notices=tuple(notices),
     )
 
@@ -174,8 +195,9 @@ def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
 class _News:
     """What has happened to some tasks, sorted by who has to be told."""
 
-    def __init__(self, timezone: str) -> None:
-        self._timezone = timezone
+    def __init__(self, timezone: str, since: dt.datetime) -> None:
+        self._zone = ZoneInfo(timezone)
+        self.since = since
         self.reports: dict[int, Asked] = {}
         self.requests: dict[int, Asked] = {}
         self._notices: defaultdict[int, list[Notice]] = defaultdict(list)
@@ -183,9 +205,9 @@ class _News:
 
     def day(self, moment: dt.datetime) -> dt.date:
         """Return the local date of a moment."""
-        return local_date(moment, self._timezone)
+        return moment.astimezone(self._zone).date()
 
-    def read_updates(self, session: Session, ids: Sequence[int], since: dt.datetime) -> None:
+    def read_updates(self, session: Session, ids: Sequence[int]) -> None:
         """Read the reports that something is done, and what became of them lately."""
         done = Status.REPORTED_DONE
         rows = session.execute(
@@ -210,9 +232,9 @@ class _News:
                     and_(
                         StatusUpdate.as_contributor.is_(False),
                         StatusUpdate.status_before == done,
-                        StatusUpdate.created_at >= since,
+                        StatusUpdate.created_at >= self.since,
                     ),
-                    and_(StatusUpdate.not_mine, StatusUpdate.created_at >= since),
+                    and_(StatusUpdate.not_mine, StatusUpdate.created_at >= self.since),
                 )
             )
             .order_by(StatusUpdate.id)
@@ -226,9 +248,7 @@ class _News:
             else:
                 self._ended[row.task_id].append(row)
 
-    def read_deadline_changes(
-        self, session: Session, ids: Sequence[int], since: dt.datetime
-    ) -> None:
+    def read_deadline_changes(self, session: Session, ids: Sequence[int]) -> None:
         """Read the requests that wait and the decisions taken lately."""
         rows = session.execute(
             select(
@@ -241,7 +261,7 @@ class _News:
                 DeadlineChange.decided_at,
             )
             .where(_within(DeadlineChange.task_id, ids))
-            .where(or_(DeadlineChange.outcome.is_(None), DeadlineChange.decided_at >= since))
+            .where(or_(DeadlineChange.outcome.is_(None), DeadlineChange.decided_at >= self.since))
             .order_by(DeadlineChange.id)
         )
         for row in rows:
@@ -258,17 +278,13 @@ class _News:
                 )
                 self._notices[row.task_id].append(notice)
 
-    def of(self, task: AnyRow) -> Iterator[Notice]:
-        """Give what others are to be told of `task`."""
-        if task.assigned_at is not None:
-            yield Notice(
-                StepKind.ASSIGNED, task.assignment, self.day(task.assigned_at), task.assigned_by_id
-            )
-        for row in self._ended[task.id]:
-            kind = _ending(row, task.owner_id)
+    def of(self, task_id: int, owner_id: int | None) -> Iterator[Notice]:
+        """Give what others are to be told of a task."""
+        for row in self._ended.get(task_id, ()):
+            kind = _ending(row, owner_id)
             if kind is not None:
                 yield Notice(kind, row.id, self.day(row.created_at), row.user_id)
-        yield from self._notices[task.id]
+        yield from self._notices.get(task_id, ())
 
 
 def _ending(update: AnyRow, owner_id: int | None) -> StepKind | None:
