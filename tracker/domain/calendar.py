@@ -72,6 +72,10 @@ class Calendar:
         return frozenset(self.public_holidays(year)) | self.single | frozenset(named)
 
 
+EVERY_WEEK: Final = Calendar(lambda _year: (), recurring=frozenset())
+"""Closed at weekends only."""
+
+
 def days_of(period: Period, year: int) -> list[dt.date]:
     """Return the days of `period` in `year`; those that are closed anyway may be missing."""
     match period:

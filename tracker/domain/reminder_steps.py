@@ -93,9 +93,15 @@ class Schedule:
     rules: Rules
     calendar: Calendar
     today: dt.date
+    ahead: dt.timedelta = dt.timedelta()
+    """So much later a step may still be sent and count as reached."""
     _deadlines: dict[tuple[dt.date, Precision], tuple[Step, ...]] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    @property
+    def _limit(self) -> dt.date:
+        return self.today + self.ahead
 
     def of_deadline(self, due: dt.date, precision: Precision) -> tuple[Step, ...]:
         """Return the reached steps of a task due on `due`."""
@@ -141,15 +147,15 @@ class Schedule:
         is_year = precision is Precision.YEAR
         for days in self.rules.before_year_end if is_year else self.rules.before:
             nominal = due - dt.timedelta(days=days)
-            if nominal - self.today > dt.timedelta(days=366):
+            if nominal - self._limit > dt.timedelta(days=366):
                 return  # far ahead; no run of closed days is that long
             send_on = self.calendar.working_day_on_or_before(nominal)
-            if send_on > self.today:
+            if send_on > self._limit:
                 return
             yield Step(str(-days), "", nominal, send_on)
 
     def _late(self, due: dt.date) -> Iterator[Step]:
-        if due >= self.today:
+        if due >= self._limit:
             return iter(())
         first = due + dt.timedelta(days=self.rules.late)
         repeats = ((kind, day.isoformat(), day) for kind, day in _repeats(first, self.rules.weeks))
@@ -157,10 +163,10 @@ class Schedule:
 
     def _reached_after(self, steps: Iterable[tuple[str, str, dt.date]]) -> Iterator[Step]:
         for name, occurrence, nominal in steps:
-            if nominal > self.today:
+            if nominal > self._limit:
                 return
             send_on = self.calendar.working_day_on_or_after(nominal)
-            if send_on > self.today:
+            if send_on > self._limit:
                 return
             yield Step(name, occurrence, nominal, send_on)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from tracker.domain.calendar import Calendar
+from tracker.domain.calendar import EVERY_WEEK, Calendar
 from tracker.domain.reminder_facts import Audience, Key, Notice, People, Receiver, TaskFacts
 from tracker.domain.reminder_steps import (
     Rules,
@@ -116,21 +116,14 @@ def plan(
         yield from _plan_one(task, people, planned.get(task.id, ()), schedule, busy)
 
 
-def still_holds(
-    key: Key,
-    task: TaskFacts,
-    *,
-    people: People,
-    rules: Rules,
-    today: dt.date,
-    calendar: Calendar,
-) -> bool:
+def still_holds(key: Key, task: TaskFacts, *, people: People, rules: Rules, today: dt.date) -> bool:
     """Return whether a reminder planned earlier is still worth sending on `today`.
 
     It is not when the task, its owner or the receiver has changed so that it would not be planned
     any more, or when there has been an answer.
     """
-    schedule = Schedule(rules, calendar, today)
+    # Its day had come when it was planned, whichever days were closed; so that is not asked again.
+    schedule = Schedule(rules, EVERY_WEEK, today, ahead=dt.timedelta(days=366))
     for reached in _reached(task, people, schedule):
         for step in reached.steps:
             if reached.key(task, step) == key:

@@ -88,7 +88,7 @@ def _is_run_late(session: Session, *, settings: Settings, now: dt.datetime) -> b
     ]
     slot = due[-1]
     if local_date(slot, settings.timezone) != today:
-        first = session.scalar(select(func.min(ReminderRun.started_at)))
+        first = session.scalar(select(func.min(ReminderRun.at)))
         if first is None or first > slot:
             return False
     return not reminders.is_taken(session, slot=slot)

@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session, aliased
 from tracker.domain.reminder_steps import is_reckoned_from_deadline
 from tracker.domain.roles import Person
 from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRun, Task, User
-from tracker.services.tasks import visible_to
+from tracker.services.tasks import LARGEST_ID, visible_to
 
 PAGE_SIZE: Final = 50
 OF_TASK: Final = 20
-LARGEST_ID: Final = 2**63 - 1
 
 
 class Outcome(StrEnum):

@@ -79,7 +79,7 @@ def preview(
             planned=reminder_facts.planned_keys(session, tasks=tasks),
             first=first,
             last=first + dt.timedelta(days=days - 1),
-            calendar=calendar(),
+            calendar=calendar(settings.closed_days),
             busy=busy,
         )
         for day, find in coming:

@@ -80,7 +80,7 @@ def plan_run(
             rules=RULES,
             planned=planned,
             today=today,
-            calendar=calendar(),
+            calendar=calendar(settings.closed_days),
             busy=busy,
         )
         writer.write(finds)
@@ -120,7 +120,7 @@ def next_slot(now: dt.datetime, *, settings: Settings) -> dt.datetime:
     """Return the first slot after `now` that lies on an open day."""
     day = clock.local_date(now, settings.timezone)
     while True:
-        open_day = calendar().working_day_on_or_after(day)
+        open_day = calendar(settings.closed_days).working_day_on_or_after(day)
         for slot in slots_of(open_day, settings=settings):
             if slot > now:
                 return slot
@@ -168,7 +168,6 @@ def cancel_stale(session: Session, *, task_id: int, now: dt.datetime, timezone: 
             people=facts.people,
             rules=RULES,
             today=clock.local_date(now, timezone),
-            calendar=calendar(),
         )
     ]
     session.execute(
