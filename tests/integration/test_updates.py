@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -543,3 +545,27 @@ def test_a_long_history_costs_no_more_queries(database: Database, as_user: Sign)
     with count_queries(database) as many:
         client.page(address(scene))
     assert len(many) == len(few)
+
+
+def test_of_two_who_send_at_the_same_moment_one_is_told(database: Database) -> None:
+    scene = set_up(database)
+    people = [author(database, scene.kari), author(database, scene.ola)]
+    at_once = Barrier(2)
+
+    def send(by: Author) -> str:
+        with database.session(write=False) as session:
+            seen = updates.situation(session, by=by, task_id=scene.task.id, today=TODAY).seen
+        at_once.wait(timeout=30)
+        try:
+            with database.session(write=True) as session:
+                updates.give(
+                    session, by=by, task_id=scene.task.id, answer=ON_TRACK, seen=seen, now=NOW,
+                    timezone=ZONE,
+                )  # fmt: skip
+        except ConflictError as error:
+            return error.code
+        return "saved"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(send, people)) == ["answered_meanwhile", "saved"]
+    assert len(updates_of(database, scene)) == 1
