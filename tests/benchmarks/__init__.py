@@ -1,0 +1,1 @@
+"""What the product takes in time and memory, each figure beside a reference of the same run."""
