@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import DomainError
+from tracker.i18n import use_locale
 from tracker.services import migrations
 from tracker.web.context import Tracker, tracker
 from tracker.web.errors import explanation
@@ -37,4 +38,7 @@ def transaction(*, write: bool) -> Iterator[tuple[Session, dt.datetime]]:
         with found.database.session(write=write) as session:
             yield session, found.now()
     except DomainError as error:
-        raise click.ClickException(explanation(error) or error.code) from error
+        # The commands speak English, whatever language the installation has for people.
+        with use_locale("en"):
+            line = explanation(error) or error.code
+        raise click.ClickException(line) from error
