@@ -114,9 +114,14 @@ def test_the_most_urgent_comes_first_and_only_an_answer_that_can_hold_is_repeate
         make.task(session, ref="X-1", assessment=Assessment.ON_TRACK, **soon)
         make.task(session, ref="X-2", **soon)
         make.task(session, ref="X-3", assessment=Assessment.ON_TRACK, **late)
+        late |= {"assessment": Assessment.UNCERTAIN}
+        make.task(session, ref="X-4", last_update_at=NOW - 8 * DAY, **late)
+        make.task(session, ref="X-5", last_update_at=NOW - 7 * DAY, **late)
         rows = overview.mine(session, by=by, now=NOW, today=TODAY).waiting
         assert [(row.task.ref, row.flag, row.may_repeat) for row in rows] == [
             ("X-3", Flag.OVERDUE, False),
+            ("X-4", Flag.OVERDUE, True),
+            ("X-5", Flag.OVERDUE, False),
             ("X-1", None, True),
             ("X-2", None, False),
         ]

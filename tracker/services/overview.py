@@ -114,7 +114,7 @@ def mine(session: Session, *, by: Person, now: dt.datetime, today: dt.date) -> M
         .with_only_columns(func.count())
         .where(mine, or_(Task.status.is_(None), Task.status.not_in(FINISHED)))
     )
-    rows = [_waiting(task, today) for task in waiting.tasks]
+    rows = [_waiting(task, now=now, today=today) for task in waiting.tasks]
     return Mine(rows, waiting.total, responsible or 0)
 
 
@@ -229,7 +229,7 @@ def _asked_for(*, now: dt.datetime, today: dt.date) -> ColumnElement[bool]:
     )
 
 
-def _waiting(task: Task, today: dt.date) -> Waiting:
+def _waiting(task: Task, *, now: dt.datetime, today: dt.date) -> Waiting:
     standing = Standing(
         status=Status(task.status) if task.status else None,
         deadline=task.deadline,
@@ -238,7 +238,10 @@ def _waiting(task: Task, today: dt.date) -> Waiting:
     )
     last = Assessment(task.assessment) if task.assessment else None
     raised = flag(task, last_word_at=task.last_update_at, today=today)
-    return Waiting(task, raised, may_repeat(standing, last, today=today))
+    # What was said a few days ago is not worth saying again, though a late task still waits.
+    last_at = task.last_update_at
+    is_answered = last_at is not None and now - last_at <= dt.timedelta(days=RULES.answered)
+    return Waiting(task, raised, not is_answered and may_repeat(standing, last, today=today))
 
 
 def _listed(session: Session, query: Select[Task], limit: int, order: Any) -> Listed:
