@@ -1,7 +1,7 @@
 # `make help` lists what can be done here. Python is found by itself, or: make run PYTHON=python3.13
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: run test check bench requirements help
+.PHONY: run test check bench requirements vendor help
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -36,6 +36,9 @@ requirements: .venv/dev ## compile requirements*.txt anew, with hashes
 	$(BIN)/pip --disable-pip-version-check --quiet install uv
 	$(COMPILE) --output-file requirements.txt requirements.in
 	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+
+vendor: ## copy the locked styles, font and axe-core into the repository (needs npm)
+	frontend/update.sh
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
