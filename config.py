@@ -81,6 +81,9 @@ class Settings:
     slots: tuple[dt.time, ...] = (dt.time(7),)
     closed_days: ClosedDays = ClosedDays(recurring=frozenset({(12, 24), (12, 31)}))
 
+    proxies: int = 0
+    """How many reverse proxies of one's own stand in front and add X-Forwarded headers."""
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Read the settings from `env` (as `os.environ`); an empty value counts as unset.
@@ -102,6 +105,7 @@ class Settings:
             locale=read.locale(),
             slots=read.slots(),
             closed_days=read.closed_days(),
+            proxies=read.proxies(),
         )
 
     @property
@@ -255,6 +259,12 @@ class _Reader:
                 self._refuse("SLOTS", "must not lie between 02:00 and 03:00, when clocks change")
             slots.add(slot)
         return tuple(sorted(slots))
+
+    def proxies(self) -> int:
+        text = self._get("PROXIES", "0")
+        if text not in {"0", "1", "2", "3"}:
+            self._refuse("PROXIES", "must be the number of own reverse proxies in front: 0 to 3")
+        return int(text)
 
     def closed_days(self) -> ClosedDays:
         recurring: set[tuple[int, int]] = set()

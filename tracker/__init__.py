@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from config import Settings
@@ -53,6 +54,11 @@ def create_app(
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.url_map.converters["int"] = IdConverter
+    if settings.proxies:
+        # Without it everybody behind the proxy would share one limit of attempts.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies
+        )
     database = Database(settings.database_url, before_commit=audit.write_pending)
     app.extensions[context.EXTENSION] = context.Tracker(settings, database, now)
     context.init_app(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import threading
@@ -81,14 +82,22 @@ def serve(app: Flask, listener: socket.socket) -> None:
 
     The caller has closed its database connections: a worker process must not inherit them.
     """
+    _log()
     _Server(app, listener).run()
 
 
 def work(app: Flask) -> None:
     """Run the scheduler without the web until SIGINT or SIGTERM."""
+    _log()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     stop_jobs = jobs.start(app)
     stopped.wait()
     stop_jobs()
+
+
+def _log() -> None:
+    """Write to standard error what operators need: runs, sent mail, the audit log's head."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tracker").setLevel(logging.INFO)

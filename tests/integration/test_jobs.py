@@ -16,8 +16,8 @@ from tests.client import Clock
 from tracker import jobs
 from tracker.db import Database
 from tracker.jobs import deliver, plan
-from tracker.models import OutgoingEmail, ReminderRun
-from tracker.services import reminders
+from tracker.models import OutgoingEmail, ReminderRun, UserSession
+from tracker.services import audit, reminders, sessions
 
 SLOT = dt.datetime(2026, 3, 2, 6, tzinfo=dt.UTC)
 
@@ -126,3 +126,31 @@ def test_the_scheduler_runs_the_slot_as_soon_as_it_starts_and_ends_cleanly(
     stop()
     assert [run.slot for run in runs(database)] == [SLOT]
     assert threading.active_count() == before
+
+
+def test_the_head_of_the_audit_log_is_noted_outside_the_database_each_day(
+    database: Database, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.session(write=True) as session:
+        audit.record(session, by=None, action="x", entity="task", entity_id=1)
+    with database.session(write=False) as session:
+        number, head = audit.head(session)
+    clock = Clock(SLOT)
+    with caplog.at_level(logging.INFO, logger="tracker"):
+        for _ in range(3):
+            plan.tick(database, settings=settings, now=clock)
+            clock.advance(minutes=1)
+    assert caplog.text.count(f"audit log: {number} events, last hash {head}") == 1
+
+
+def test_sessions_that_ran_out_long_ago_are_forgotten_and_others_kept(
+    database: Database, settings: Settings
+) -> None:
+    with database.session(write=True) as session:
+        user = make.user(session)
+        for days in (100, 1):
+            sessions.start(session, user=user, now=SLOT - dt.timedelta(days=days))
+    plan.tick(database, settings=settings, now=Clock(SLOT))
+    with database.session(write=False) as session:
+        kept = session.scalars(select(UserSession.created_at)).all()
+    assert kept == [SLOT - dt.timedelta(days=1)]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from config import Settings
 from tests import factories as make
 from tests import html
 from tests.client import Client, Clock
+from tests.conftest import make_app
 from tests.integration.test_sign_in import ADDRESS, PASSWORD, QUICK, mailed_link
 from tracker.db import Database
 from tracker.domain.roles import Role
@@ -265,3 +268,27 @@ def test_signing_out_everywhere_ends_all_sessions(
     assert here.send("/account/sign-out-everywhere").location == "/sign-in"
     for client in (here, there):
         assert client.get("/account").status_code == 302
+
+
+def test_a_post_from_another_site_does_not_end_the_session(client: Client) -> None:
+    # The browser sends no cookie along (SameSite=Lax), but would take one from the answer.
+    own = client.post("/language", data={"locale": "nn"})
+    assert "Set-Cookie" in own.headers
+    forged = client.post(
+        "/language", data={"locale": "nn"}, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    assert forged.status_code == own.status_code == 400
+    assert "Set-Cookie" not in forged.headers
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
+def test_attempts_behind_a_proxy_count_for_the_person_and_not_for_the_proxy(
+    settings: Settings, database: Database, now: Clock, proxies: int, address: str
+) -> None:
+    app = make_app(replace(settings, proxies=proxies), database, now)
+    seen: list[str | None] = []
+    app.before_request(lambda: seen.append(request.remote_addr))
+
+    app.test_client().get("/sign-in", headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"})
+
+    assert seen == [address]

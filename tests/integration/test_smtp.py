@@ -6,6 +6,7 @@ import datetime as dt
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -270,7 +271,8 @@ def test_an_address_that_no_server_takes_is_not_even_tried(
 def test_an_unusable_address_of_our_own_blames_no_receiver(
     server: SmtpServer, sender: SmtpSender, whose: str
 ) -> None:
-    mail = mail_to(**{whose: Mailbox(address="oppfølging@tracker.example")})
+    unusable: dict[str, Any] = {whose: Mailbox(address="oppfølging@tracker.example")}
+    mail = mail_to(**unusable)
 
     assert sender.send(mail).result is Result.INSTALLATION_FAULT
     assert server.connections == 0

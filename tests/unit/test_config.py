@@ -152,6 +152,8 @@ def test_the_named_periods_are_those_of_the_calendar() -> None:
         ("SLOTS", "7"),
         ("SLOTS", "25:00"),
         ("SLOTS", "02:30"),
+        ("PROXIES", "-1"),
+        ("PROXIES", "many"),
         ("CLOSED_DAYS", "christmas"),
         ("CLOSED_DAYS", "12-32"),
         ("CLOSED_DAYS", "2026-02-29"),

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
@@ -17,6 +17,8 @@ from tracker.models import User, UserSession
 LIFETIME = dt.timedelta(days=14)
 IDLE = dt.timedelta(hours=12)
 SEEN_EVERY = dt.timedelta(minutes=5)
+KEPT = dt.timedelta(days=30)
+"""How long a session that has run out stays in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,11 @@ def valid(session: Session, *, by: Person, now: dt.datetime) -> list[UserSession
             .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
         )
     )
+
+
+def forget_ended(session: Session, *, now: dt.datetime) -> None:
+    """Delete sessions that ran out a while ago, with what they kept of half-written forms."""
+    session.execute(delete(UserSession).where(UserSession.expires_at < now - KEPT))
 
 
 def person_of(user: User) -> Person:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from config import Settings
 from tracker.domain.errors import InvalidError, NotFoundError
 from tracker.models import Membership, SignInLink, User
-from tracker.services import attempts, installation, outbox, passwords
+from tracker.services import attempts, installation, outbox, passwords, sessions
 from tracker.services.demonstration_people import ADVISER, DIRECTOR, SECRETARIAT
 from tracker.services.sessions import token_hash
 from tracker.services.tasks import LARGEST_ID
@@ -196,6 +196,11 @@ def revoke_links(session: Session, *, user_id: int, now: dt.datetime) -> None:
         .where(SignInLink.expires_at > now)
         .values(expires_at=now)
     )
+
+
+def forget_links(session: Session, *, now: dt.datetime) -> None:
+    """Delete links that ran out a while ago, with what was typed before they were asked for."""
+    session.execute(delete(SignInLink).where(SignInLink.expires_at < now - sessions.KEPT))
 
 
 def demonstration_people(session: Session) -> DemonstrationPeople:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
-from flask import Flask, current_app, redirect, request, url_for
+from flask import Flask, current_app, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from tracker.domain.errors import ForbiddenError
@@ -89,7 +89,18 @@ def _enforce() -> Response | tuple[str, int] | None:
     return current_app.extensions["expired_form"]()  # type: ignore[no-any-return]
 
 
+def _keep_cookie(response: Response) -> Response:
+    """Leave the person's cookie alone when another site makes the browser post here.
+
+    Such a request comes without the cookie (SameSite), and the refusal's own would replace it.
+    """
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method == "POST":
+        session.modified = False
+    return response
+
+
 def init_app(app: Flask) -> None:
     """Check the rule before every request, ahead of the CSRF check."""
     app.before_request(_enforce)
+    app.after_request(_keep_cookie)
     _declare(app.view_functions["static"], PUBLIC)
