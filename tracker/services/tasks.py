@@ -60,7 +60,7 @@ def lock(session: Session, *, by: Person | None, task_id: int) -> Task:
 
 def is_overdue(today: dt.date) -> ColumnElement[bool]:
     """Return the condition under which a task is over its deadline (as `flags.flag_of` says)."""
-    return and_(Task.status.in_(ACTIVE), Task.deadline < today)
+    return and_(Task.status.in_(ACTIVE), Task.deadline_key < today)
 
 
 def unsettled_parts(task: Any) -> tuple[str, ...]:
