@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 import os
-import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +13,36 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from config import Settings
-from tracker import clock, web
-from tracker.cli import commands
+from tracker import clock
+from tracker.cli import COMMANDS
 from tracker.db import Database
 from tracker.services import audit
 from tracker.web import access, context, errors, templating
+from tracker.web.accounts.routes import blueprint as accounts
+from tracker.web.actors.routes import blueprint as actors
+from tracker.web.answers.routes import blueprint as answers
+from tracker.web.health.routes import blueprint as health
+from tracker.web.mailbox.routes import blueprint as mailbox
+from tracker.web.overview.routes import blueprint as overview
+from tracker.web.reminders.routes import blueprint as reminders
+from tracker.web.sources.routes import blueprint as sources
+from tracker.web.tasks.routes import blueprint as tasks
+from tracker.web.updates.routes import blueprint as updates
 
 ROOT = Path(__file__).parents[1]
 LARGEST_REQUEST = 2 * 1024 * 1024
+FEATURES = (
+    accounts,
+    actors,
+    answers,
+    health,
+    mailbox,
+    overview,
+    reminders,
+    sources,
+    tasks,
+    updates,
+)
 
 
 class IdConverter(IntegerConverter):
@@ -63,19 +83,11 @@ def create_app(
     app.extensions[context.EXTENSION] = context.Tracker(settings, database, now)
     context.init_app(app)
     templating.init_app(app)
-    for feature in pkgutil.iter_modules(web.__path__):
-        if feature.ispkg:
-            try:
-                module = importlib.import_module(f"tracker.web.{feature.name}.routes")
-            except ModuleNotFoundError as e:
-                if not str(e).endswith("routes'"):
-                    raise
-                continue
-            if hasattr(module, "blueprint"):
-                app.register_blueprint(module.blueprint)
+    for blueprint in FEATURES:
+        app.register_blueprint(blueprint)
     access.init_app(app)
     CSRFProtect(app)
     errors.init_app(app)
-    for command in commands():
+    for command in COMMANDS:
         app.cli.add_command(command)
     return app

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from typing import Final
 
 import click
 
+from tracker.cli.audit import audit
+from tracker.cli.data import demo, seed
+from tracker.cli.db import db
+from tracker.cli.mail import mail
+from tracker.cli.people import users
+from tracker.cli.reminders import reminders
+from tracker.cli.serve import serve, worker
+from tracker.cli.tasks import tasks
 
-def commands() -> list[click.Command]:
-    """Return all commands and groups."""
-    found: list[click.Command] = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "common":
-            found += getattr(importlib.import_module(f"{__name__}.{module.name}"), "COMMANDS", [])
-    return found
+COMMANDS: Final[tuple[click.Command, ...]] = (
+    audit,
+    db,
+    demo,
+    mail,
+    reminders,
+    seed,
+    serve,
+    tasks,
+    users,
+    worker,
+)

@@ -24,6 +24,3 @@ def verify(head: str | None) -> None:
     if result.damage:
         raise click.ClickException(f"Event {result.damage.event_id}: {result.damage.what}.")
     click.echo(f"{result.count} events, the chain holds. Last hash: {result.head}")
-
-
-COMMANDS = [audit]

@@ -84,6 +84,3 @@ def demo(*, reset: bool, tasks: int, people: int) -> None:
         click.echo("The demonstration is made.")
     if tasks or people:
         click.echo(f"Added {tasks} measures and {people} people.")
-
-
-COMMANDS = [seed, demo]

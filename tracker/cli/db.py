@@ -52,6 +52,3 @@ def check() -> None:
     if found := migrations.differences(database):
         raise click.ClickException("The tables differ from the models:\n" + "\n".join(found))
     click.echo("The database is up to date.")
-
-
-COMMANDS = [db]

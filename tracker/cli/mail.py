@@ -48,6 +48,3 @@ def test(address: str) -> None:
             outbox.withdraw(session, email_id=email_id, now=now)
         raise click.ClickException(f"Not sent. {outcome.answer}")
     click.echo(f"Sent to {address}. {outcome.answer}")
-
-
-COMMANDS = [mail]

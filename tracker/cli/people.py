@@ -84,6 +84,3 @@ def login_link(email: str) -> None:
             raise click.ClickException(f"{email} is deactivated and cannot sign in.")
         token = sign_in.create_sign_in_link(session, user=user, now=now)
     click.echo(f"{base_url}/sign-in/link/{token}")
-
-
-COMMANDS = [users]

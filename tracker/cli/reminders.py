@@ -131,6 +131,3 @@ def _moment(at: dt.datetime | None, now: dt.datetime, timezone: str) -> dt.datet
         return now
     aware = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(timezone))
     return aware.astimezone(dt.UTC)
-
-
-COMMANDS = [reminders]

@@ -79,6 +79,3 @@ def _hints(tracker: Tracker) -> list[str]:
     if settings.is_local and not settings.smtp.is_local:
         return [f"Links in mails lead to {settings.base_url}; TRACKER_BASE_URL is not set."]
     return []
-
-
-COMMANDS = [serve, worker]

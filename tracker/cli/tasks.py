@@ -30,6 +30,3 @@ def list_tasks(*, as_json: bool) -> None:
         return
     for task in found:
         click.echo("\t".join(str(value or "-") for value in asdict(task).values()))
-
-
-COMMANDS = [tasks]
