@@ -16,6 +16,7 @@ from tests import mails
 from tests.client import Clock
 from tests.smtp_server import HANG_UP, SmtpServer, running_smtp_server
 from tracker.db import Database
+from tracker.domain.status import Status
 from tracker.mail.message import Email
 from tracker.mail.outcomes import Outcome, Result
 from tracker.mail.senders import MailboxSender
@@ -405,6 +406,30 @@ def test_an_answer_after_the_planning_cancels_the_mail(
     assert deliver() == Counts(cancelled=1)
     assert server.received == []
     assert only_mail(database).state == "cancelled"
+    assert reminder_states(database) == [("cancelled", "changed")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": Status.CLOSED},
+        {"status": Status.DROPPED},
+        {"responsible_id": None, "owner_id": None},
+    ],
+    ids=["closed", "dropped", "unassigned"],
+)
+def test_a_mail_about_a_task_that_ended_or_was_given_away_never_leaves(
+    database: Database,
+    server: SmtpServer,
+    deliver: Callable[[], Counts],
+    change: dict[str, str | None],
+) -> None:
+    mails.queue_digests(database, 1)
+    with database.session(write=True) as session:
+        session.execute(update(Task).values(**change))
+
+    assert deliver() == Counts(cancelled=1)
+    assert server.received == []
     assert reminder_states(database) == [("cancelled", "changed")]
 
 
