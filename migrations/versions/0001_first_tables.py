@@ -465,10 +465,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("ref", name=op.f("uq_tasks_ref")),
         sa.UniqueConstraint("ref_key", name=op.f("uq_tasks_ref_key")),
     )
+    op.create_index("ix_tasks_changed_at", "tasks", ["changed_at", "id"], unique=False)
     op.create_index("ix_tasks_deadline_key", "tasks", ["deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_kind", "tasks", ["kind", "deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_needs_contact_since", "tasks", ["needs_contact_since"], unique=False)
-    op.create_index("ix_tasks_owner_id", "tasks", ["owner_id", "deadline_key", "id"], unique=False)
     op.create_index(
         "ix_tasks_numbers_of_owner",
         "tasks",
@@ -481,6 +481,23 @@ def upgrade() -> None:
         ["parent_id", "status", "last_update_at"],
         unique=False,
     )
+    op.create_index(
+        "ix_tasks_open",
+        "tasks",
+        ["deadline_key", "id"],
+        unique=False,
+        sqlite_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+        postgresql_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+    )
+    op.create_index(
+        "ix_tasks_open_owner_id",
+        "tasks",
+        ["owner_id", "deadline_key", "id"],
+        unique=False,
+        sqlite_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+        postgresql_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+    )
+    op.create_index("ix_tasks_owner_id", "tasks", ["owner_id", "deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_parent_id", "tasks", ["parent_id", "ref_key"], unique=False)
     op.create_index(
         "ix_tasks_responsible_id", "tasks", ["responsible_id", "deadline_key", "id"], unique=False
@@ -494,13 +511,12 @@ def upgrade() -> None:
         ["ref_key"],
         unique=False,
         sqlite_where=sa.text(
-            "owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL"
+            "(status IS NULL OR (status NOT IN ('closed', 'dropped'))) AND (owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL)"
         ),
         postgresql_where=sa.text(
-            "owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL"
+            "(status IS NULL OR (status NOT IN ('closed', 'dropped'))) AND (owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL)"
         ),
     )
-    op.create_index("ix_tasks_changed_at", "tasks", ["changed_at", "id"], unique=False)
     op.create_table(
         "timeline_entries",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -867,15 +883,14 @@ def downgrade() -> None:
     op.drop_table("user_sessions")
     op.drop_index("ix_timeline_entries_source_id", table_name="timeline_entries")
     op.drop_table("timeline_entries")
-    op.drop_index("ix_tasks_changed_at", table_name="tasks")
     op.drop_index(
         "ix_tasks_unsettled",
         table_name="tasks",
         sqlite_where=sa.text(
-            "owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL"
+            "(status IS NULL OR (status NOT IN ('closed', 'dropped'))) AND (owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL)"
         ),
         postgresql_where=sa.text(
-            "owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL"
+            "(status IS NULL OR (status NOT IN ('closed', 'dropped'))) AND (owner_id IS NULL AND owner_none_on IS NULL OR owner_id IS NOT NULL AND responsible_id IS NULL AND responsible_none_on IS NULL OR deadline IS NULL AND deadline_none_on IS NULL OR status IS NULL AND status_none_on IS NULL)"
         ),
     )
     op.drop_index("ix_tasks_theme", table_name="tasks")
@@ -883,12 +898,25 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_source_id", table_name="tasks")
     op.drop_index("ix_tasks_responsible_id", table_name="tasks")
     op.drop_index("ix_tasks_parent_id", table_name="tasks")
+    op.drop_index("ix_tasks_owner_id", table_name="tasks")
+    op.drop_index(
+        "ix_tasks_open_owner_id",
+        table_name="tasks",
+        sqlite_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+        postgresql_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+    )
+    op.drop_index(
+        "ix_tasks_open",
+        table_name="tasks",
+        sqlite_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+        postgresql_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
+    )
     op.drop_index("ix_tasks_numbers_of_parent", table_name="tasks")
     op.drop_index("ix_tasks_numbers_of_owner", table_name="tasks")
-    op.drop_index("ix_tasks_owner_id", table_name="tasks")
     op.drop_index("ix_tasks_needs_contact_since", table_name="tasks")
     op.drop_index("ix_tasks_kind", table_name="tasks")
     op.drop_index("ix_tasks_deadline_key", table_name="tasks")
+    op.drop_index("ix_tasks_changed_at", table_name="tasks")
     op.drop_table("tasks")
     op.drop_index("ix_sign_in_links_user_id", table_name="sign_in_links")
     op.drop_table("sign_in_links")

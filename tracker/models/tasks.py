@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, Computed, Date, ForeignKey, Index, String, or_
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    Date,
+    ForeignKey,
+    Index,
+    String,
+    literal_column,
+    or_,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tracker.db import Base
-from tracker.domain.status import Assessment, Kind, Precision, Status
+from tracker.domain.status import FINISHED, Assessment, Kind, Precision, Status
 from tracker.models.accounts import User
 from tracker.models.actors import Actor
 from tracker.models.columns import (
@@ -119,15 +128,33 @@ class Task(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - read by SQLAlchemy
 
 
-UNSETTLED = or_(
+# Written out and not as parameters, so that SQLite finds the partial indexes.
+_FINISHED = [literal_column(f"'{status}'") for status in sorted(FINISHED)]
+OPEN = or_(Task.status.is_(None), Task.status.not_in(_FINISHED))
+"""True of a task that is neither closed nor dropped."""
+
+UNSETTLED = OPEN & or_(
     Task.owner_id.is_(None) & Task.owner_none_on.is_(None),
     Task.owner_id.is_not(None) & Task.responsible_id.is_(None) & Task.responsible_none_on.is_(None),
     Task.deadline.is_(None) & Task.deadline_none_on.is_(None),
     Task.status.is_(None) & Task.status_none_on.is_(None),
 )
-"""True of a task of which something is not settled (without an owner nobody is responsible)."""
+"""True of an open task of which something is not settled.
+
+Without an owner nobody can be responsible, so that question does not arise.
+"""
 
 Index("ix_tasks_unsettled", Task.ref_key, sqlite_where=UNSETTLED, postgresql_where=UNSETTLED)
+# Lists show open tasks unless asked for others, and must not wade through years of closed ones.
+Index("ix_tasks_open", Task.deadline_key, Task.id, sqlite_where=OPEN, postgresql_where=OPEN)
+Index(
+    "ix_tasks_open_owner_id",
+    Task.owner_id,
+    Task.deadline_key,
+    Task.id,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
 Index("ix_tasks_deadline_key", Task.deadline_key, Task.id)
 Index("ix_tasks_owner_id", Task.owner_id, Task.deadline_key, Task.id)
 Index("ix_tasks_responsible_id", Task.responsible_id, Task.deadline_key, Task.id)

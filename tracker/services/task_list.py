@@ -19,7 +19,7 @@ from tracker.domain.flags import Flag, flag_of
 from tracker.domain.roles import Person
 from tracker.domain.status import FINISHED
 from tracker.models import Actor, Task, TaskGoal, User
-from tracker.models.tasks import UNSETTLED
+from tracker.models.tasks import OPEN, UNSETTLED
 from tracker.services import tasks
 
 PAGE_SIZE: Final = 50
@@ -27,6 +27,8 @@ COUNTED: Final = 1000
 """Matches are counted up to here; beyond it "more than" is precise enough and cheap."""
 NOT_SETTLED: Final = "unsettled"
 """Stands among the statuses for: nobody has settled one."""
+EVERY_STATUS: Final = "all"
+"""Stands among the statuses for: whatever it is, closed and dropped too."""
 LONGEST_CURSOR: Final = 200
 
 
@@ -40,13 +42,13 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a list shows; the defaults show everything."""
+    """What a list shows; the defaults show every open task."""
 
     text: str = ""
     owner_id: int | None = None
     kind: str = ""
     status: str = ""
-    """A status or `unsettled`."""
+    """A status, `unsettled` or `all`; empty: whatever is open."""
     theme: str = ""
     due_from: dt.date | None = None
     due_to: dt.date | None = None
@@ -257,13 +259,16 @@ def _conditions(filters: Filters, *, by: Person, today: dt.date) -> Sequence[Col
         (Task.kind, filters.kind),
         (Task.theme, filters.theme),
         (Task.parent_id, filters.under_id),
-        (Task.status, filters.status if filters.status != NOT_SETTLED else None),
         (Task.responsible_id, by.user_id if filters.mine else None),
     ):
         if value:
             found.append(column == value)
-    if filters.status == NOT_SETTLED:
+    if not filters.status:
+        found.append(OPEN)
+    elif filters.status == NOT_SETTLED:
         found.append(and_(Task.status.is_(None), Task.status_none_on.is_(None)))
+    elif filters.status != EVERY_STATUS:
+        found.append(Task.status == filters.status)
     if filters.due_from:
         found += [Task.deadline_key >= filters.due_from, Task.deadline.is_not(None)]
     if filters.due_to:

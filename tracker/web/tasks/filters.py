@@ -12,7 +12,7 @@ from wtforms.validators import Optional
 
 from tracker import i18n
 from tracker.i18n import N_, _, _l
-from tracker.services.task_list import NOT_SETTLED, Filters, Sort
+from tracker.services.task_list import EVERY_STATUS, NOT_SETTLED, Filters, Sort
 from tracker.web import words
 from tracker.web.forms import BaseForm, Longest
 
@@ -49,7 +49,8 @@ class FilterForm(BaseForm):
         self.owner.choices = {"": everything} | {str(key): name for key, name in owners.items()}
         self.kind.choices = words.choices(words.KINDS, {"": everything})
         self.status.choices = words.choices(
-            words.STATUSES, {"": everything, NOT_SETTLED: _("Not settled")}
+            words.STATUSES,
+            {"": _("Open"), EVERY_STATUS: everything, NOT_SETTLED: _("Not settled")},
         )
         self.theme.choices = {"": everything} | {theme: theme for theme in themes}
         self.sort.choices = words.choices(SORTS)
