@@ -158,7 +158,9 @@ def update(session: Session, task: Task, by: User | None = None, **values: Any) 
     return _add(session, StatusUpdate(task_id=task.id, user=by, **(defaults | values)))
 
 
-def deadline_change(session: Session, task: Task, to: dt.date, **values: Any) -> DeadlineChange:
+def deadline_change(
+    session: Session, task: Task, to: dt.date | None, **values: Any
+) -> DeadlineChange:
     """A request for a new deadline that nobody has decided yet."""
     defaults: dict[str, Any] = {
         "old_deadline": task.deadline,

@@ -43,6 +43,7 @@ from tracker.services import (
     listings,
     reminder_preview,
     starting_set,
+    task_history,
 )
 from tracker.services.closed_days import calendar
 
@@ -265,6 +266,9 @@ def test_what_was_seeded_before_becomes_as_old_as_the_story(
         newest = session.scalar(select(func.max(Task.created_at)).where(Task.kind == Kind.GOAL))
         assert newest is not None
         assert WEDNESDAY - newest > dt.timedelta(days=200)
+        for task in session.scalars(select(Task)):
+            entries = task_history.of_task(session, task=task, changes=(), everything=True).entries
+            assert entries[-1].action == "task.created", task.ref
 
 
 def test_synthetic_measures_follow_the_rules_that_people_follow(

@@ -174,7 +174,7 @@ def test_the_secretariat_is_asked_to_decide_and_told_the_reasons(office: Office)
     email = office.run()[OFFICE]
     text = email.text_body or ""
 
-    assert email.subject == "3 å avgjøre – venter på deg"
+    assert email.subject == "4 å avgjøre – venter på deg"
     for sentence in (
         "KS har meldt denne gjennomført. Bekreft, eller send tilbake.\n",
         "KS ber om ny frist: 29. januar 2027.\n«Anskaffelsen tok lengre tid.»\n",
@@ -230,6 +230,23 @@ def test_the_owner_is_told_what_was_decided_and_why(office: Office) -> None:
         assert sentence in text
 
 
+def test_a_deadline_that_nobody_asked_for_is_not_called_approved(office: Office) -> None:
+    with office.database.session(write=True) as session:
+        actor, kari = ks(session)
+        boss = secretariat(session)
+        for ref, until in (("A-1", make.TODAY + 200 * DAY), ("A-2", None)):
+            task = make.task(session, ref=ref, owner=actor, responsible=kari, deadline=until)
+            set_directly = {"requested_by": boss, "decided_by": boss, "decided_at": make.NOW}
+            make.deadline_change(
+                session, task, until, outcome="approved", reason=f"Møtet om {ref}.", **set_directly
+            )
+    text = office.run()[KARI].text_body or ""
+
+    assert "Sekretariatet har satt denne fristen.\n«Møtet om A-1.»\n" in text
+    assert "Sekretariatet har avklart at oppgaven ikke skal ha frist.\n«Møtet om A-2.»\n" in text
+    assert "godkjent" not in text
+
+
 def test_the_secretariat_is_told_monthly_what_is_not_settled(office: Office) -> None:
     with office.database.session(write=True) as session:
         secretariat(session)
@@ -246,7 +263,7 @@ def test_the_secretariat_is_told_monthly_what_is_not_settled(office: Office) -> 
     email = office.run()[OFFICE]
     text = email.text_body or ""
 
-    assert email.subject == "Nytt om 2 oppgaver"
+    assert email.subject == "2 å avgjøre – venter på deg"
     assert "Ikke avklart: ansvarlig virksomhet og frist.\n" in text
     assert "Ikke avklart: status.\n" in text
 

@@ -504,11 +504,8 @@ def test_a_digest_begins_with_what_is_late_and_ends_with_the_notices() -> None:
         (("1", "week", "month"), Section.OVERDUE),
         (("question", "look_again"), Section.QUESTIONS),
         (("escalate_lead", "escalate_coordinator"), Section.RAISED),
-        (("confirm", "decide_deadline"), Section.TO_DECIDE),
-        (
-            ("assigned", "sent_back", "confirmed", "deadline_decided", "unsettled", "not_mine"),
-            Section.NOTICES,
-        ),
+        (("confirm", "decide_deadline", "not_mine", "unsettled"), Section.TO_DECIDE),
+        (("assigned", "sent_back", "confirmed", "deadline_decided"), Section.NOTICES),
     ],
 )
 def test_every_step_has_its_part_of_the_digest(steps: tuple[str, ...], section: Section) -> None:

@@ -52,6 +52,8 @@ _SECTIONS: Final = {
     StepKind.ESCALATE_COORDINATOR: Section.RAISED,
     StepKind.CONFIRM: Section.TO_DECIDE,
     StepKind.DECIDE_DEADLINE: Section.TO_DECIDE,
+    StepKind.NOT_MINE: Section.TO_DECIDE,
+    StepKind.UNSETTLED: Section.TO_DECIDE,
 }
 
 

@@ -32,6 +32,8 @@ _NOTICES: Final = {
     "sent_back": N_("Sent back: it is not regarded as done yet."),
     "confirmed": N_("Confirmed as done. Thank you."),
     "deadline_approved": N_("The new deadline has been approved."),
+    "deadline_set": N_("The secretariat has set this deadline."),
+    "no_deadline_set": N_("The secretariat has settled that there is to be no deadline."),
     "deadline_rejected": N_("The new deadline was not approved. The old one stands."),
     "confirm": N_("%(who)s has reported this done. Confirm it, or send it back."),
     "decide_deadline": N_("%(who)s asks for a new deadline: %(what)s."),

@@ -111,3 +111,9 @@ class DeadlineChange(Base):
 
     requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id])
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
+
+    @property
+    def was_set_directly(self) -> bool:
+        """Whether the secretariat set it, without anybody asking."""
+        asked = (self.requested_at, self.requested_by_id)
+        return (self.decided_at, self.decided_by_id) == asked

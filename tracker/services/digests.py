@@ -296,12 +296,7 @@ def _notice(reminder: Reminder, task: Task, words: _Words) -> Notice | None:
         case StepKind.DECIDE_DEADLINE:
             return _request(words.requests.get(task.id), owner)
         case StepKind.DEADLINE_DECIDED:
-            change = words.changes.get(cause)
-            approved = change is not None and change.outcome == "approved"
-            return Notice(
-                kind="deadline_approved" if approved else "deadline_rejected",
-                detail=change.decision_reason if change else "",
-            )
+            return _decision(words.changes[cause])
         case _:
             return None
 
@@ -313,6 +308,15 @@ def _request(change: DeadlineChange | None, owner: str) -> Notice | None:
         return Notice(kind="decide_no_deadline", who=owner, detail=change.reason)
     asked = i18n.format_deadline(change.new_deadline, change.new_precision or "day")
     return Notice(kind="decide_deadline", who=owner, what=asked, detail=change.reason)
+
+
+def _decision(change: DeadlineChange) -> Notice:
+    if change.outcome != "approved":
+        return Notice(kind="deadline_rejected", detail=change.decision_reason)
+    if not change.was_set_directly:
+        return Notice(kind="deadline_approved", detail=change.decision_reason)
+    kind = "no_deadline_set" if change.new_deadline is None else "deadline_set"
+    return Notice(kind=kind, detail=change.decision_reason or change.reason)
 
 
 def _author(update: StatusUpdate | None) -> str:

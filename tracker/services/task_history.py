@@ -14,7 +14,8 @@ from tracker.models import AuditDetails, AuditEvent, DeadlineChange, StatusUpdat
 
 SHOWN: Final = 20
 """Entries on the page itself; a link leads to all of them."""
-ACTIONS: Final = ("task.created", "task.edited", "task.assigned", "task.settled")
+CREATED: Final = "task.created"
+ACTIONS: Final = (CREATED, "task.edited", "task.assigned", "task.settled")
 """Audit events that no status update and no deadline change tells of already."""
 
 
@@ -57,7 +58,7 @@ def of_task(
     entries = [
         *_updates(session, task.id, limit),
         *(entry for change in changes for entry in _deadline(change)),
-        *_events(session, task.id, limit),
+        *_events(session, task, limit),
     ]
     entries.sort(key=lambda entry: entry.at, reverse=True)
     shown = entries if everything else entries[:SHOWN]
@@ -103,21 +104,17 @@ def _deadline(change: DeadlineChange) -> list[Entry]:
         change=change,
         is_decision=True,
     )
-    was_set_directly = (change.decided_at, change.decided_by_id) == (
-        change.requested_at,
-        change.requested_by_id,
-    )
-    return [decided] if was_set_directly else [decided, asked]
+    return [decided] if change.was_set_directly else [decided, asked]
 
 
-def _events(session: Session, task_id: int, limit: int | None) -> list[Entry]:
+def _events(session: Session, task: Task, limit: int | None) -> list[Entry]:
     rows = session.execute(
         select(AuditEvent.at, AuditEvent.action, AuditDetails.details, User.name)
         .join(AuditDetails, AuditDetails.event_id == AuditEvent.id)
         .outerjoin(User, User.id == AuditEvent.user_id)
         .where(
             AuditEvent.entity == "task",
-            AuditEvent.entity_id == task_id,
+            AuditEvent.entity_id == task.id,
             AuditEvent.action.in_(ACTIONS),
         )
         .order_by(AuditEvent.id.desc())
@@ -125,7 +122,8 @@ def _events(session: Session, task_id: int, limit: int | None) -> list[Entry]:
     )
     return [
         Entry(
-            at=at,
+            # A demonstration makes older what was seeded before it; the audit log cannot follow.
+            at=task.created_at if action == CREATED else at,
             who=name,
             action=action,
             # Emptied details: somebody's personal data was erased.
