@@ -10,13 +10,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list as babel_format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -94,18 +94,23 @@ _l = lazy_gettext
 
 def format_date_short(date: dt.date) -> str:
     """Return 31.12.2026 (en: 31/12/2026)."""
-    pattern = "dd/MM/yyyy" if _locale.get() == "en" else "dd.MM.yyyy"
-    return format_date(date, pattern, locale=_CLDR[_locale.get()])
+    return f"{date:%d/%m/%Y}" if _locale.get() == "en" else f"{date:%d.%m.%Y}"
 
 
 def format_date_long(date: dt.date) -> str:
     """Return torsdag 31. desember 2026."""
-    return format_date(date, "full", locale=_CLDR[_locale.get()])
+    return _format_date(date, "full", _locale.get())
 
 
 def format_date_day(date: dt.date) -> str:
     """Return 31. desember 2026."""
-    return format_date(date, "long", locale=_CLDR[_locale.get()])
+    return _format_date(date, "long", _locale.get())
+
+
+@lru_cache(maxsize=4096)
+def _format_date(date: dt.date, style: str, locale: str) -> str:
+    # Babel reads its pattern anew each time, and a list has the same days again and again.
+    return format_date(date, style, locale=_CLDR[locale])
 
 
 def format_date_in_year(date: dt.date) -> str:
@@ -116,9 +121,7 @@ def format_date_in_year(date: dt.date) -> str:
 def format_datetime_short(moment: dt.datetime, timezone: str) -> str:
     """Return 31.12.2026 kl. 07.00 in `timezone` (IANA name) for an aware datetime."""
     local = moment.astimezone(ZoneInfo(timezone))
-    time = format_datetime(
-        local, "HH:mm" if _locale.get() == "en" else "HH.mm", locale=_CLDR[_locale.get()]
-    )
+    time = f"{local:%H:%M}" if _locale.get() == "en" else f"{local:%H.%M}"
     return gettext("%(date)s at %(time)s", date=format_date_short(local.date()), time=time)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, request, session, url_for
+from flask import Flask, g, request, session, url_for
 
 from tracker import clock, i18n
 from tracker.web import context
@@ -29,6 +30,20 @@ def _version(path: str) -> str:
 def asset(path: str) -> str:
     """Return the address of a static file; it changes with the file's content."""
     return url_for("static", filename=path, v=_version(path))
+
+
+def task_address(task_id: int) -> str:
+    """Return the address of a task's page, which stays; lists need many of them."""
+    return f"{request.script_root}/tasks/{task_id}"
+
+
+def once(macro: Callable[..., str], *arguments: Any) -> str:
+    """Return what `macro` makes of some arguments; in one request, it is asked only once."""
+    texts: dict[Any, str] = g.setdefault("texts", {})
+    key = macro, arguments
+    if key not in texts:
+        texts[key] = macro(*arguments)
+    return texts[key]
 
 
 def _choose_locale() -> None:
@@ -104,6 +119,8 @@ def init_app(app: Flask) -> None:
         asset=asset,
         current_locale=i18n.get_locale,
         deadline=i18n.format_deadline,
+        once=once,
+        task_address=task_address,
     )
     app.before_request(_choose_locale)
     app.context_processor(_globals)
