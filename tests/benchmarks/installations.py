@@ -54,7 +54,7 @@ class Installation:
             cwd=ROOT,
             env=self.environment,
             check=True,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
         )
 
     @contextmanager

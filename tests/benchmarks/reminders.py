@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from config import Settings, SmtpSettings
 from tests.benchmarks.cases import prepare
-from tests.benchmarks.installations import Installation, Installations
+from tests.benchmarks.installations import TASKS_PER_PERSON, Installation, Installations
 from tests.benchmarks.smtp_sink import Sink
 from tracker.db import Database
 from tracker.domain.reminder_steps import Section
@@ -27,15 +27,15 @@ from tracker.mail.senders import make_sender
 from tracker.models import OutgoingEmail, Reminder
 from tracker.services import delivery, reminders
 
-PEOPLE: Final = 200
 SENDER: Final = "tracker@tracker.example"
 
 
 def digests(made: Installations, sink: Sink, *, tasks: int) -> dict[str, Any]:
-    """Send `tasks` due tasks of 200 people as 200 digests."""
+    """Send `tasks` due tasks, fifty to a person, as one digest to each."""
+    people = tasks // TASKS_PER_PERSON
     with made.copy(tasks) as installation:
-        now = prepare(installation, open_tasks=tasks, due=tasks, people=PEOPLE)
-        row = _run(installation, sink, now, mails=PEOPLE, lines=tasks)
+        now = prepare(installation, open_tasks=tasks, due=tasks, people=people)
+        row = _run(installation, sink, now, mails=people, lines=tasks)
     row["beyond_smtplib_s"] = row["seconds"] - row["smtplib_s"]
     return row
 
