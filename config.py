@@ -109,11 +109,6 @@ class Settings:
         )
 
     @property
-    def is_sqlite(self) -> bool:
-        """Say whether everything runs on this machine with the embedded database."""
-        return self.database_url.startswith("sqlite")
-
-    @property
     def is_secure(self) -> bool:
         """Say whether people reach the product over https, so that cookies must be Secure."""
         return self.base_url.startswith("https://")

@@ -17,6 +17,7 @@ from tracker import clock
 from tracker.cli import COMMANDS
 from tracker.db import Database
 from tracker.services import audit
+from tracker.services.tasks import LARGEST_ID
 from tracker.web import access, context, errors, templating
 from tracker.web.accounts.routes import blueprint as accounts
 from tracker.web.actors.routes import blueprint as actors
@@ -50,7 +51,7 @@ class IdConverter(IntegerConverter):
 
     def __init__(self, map_: Map) -> None:
         """Take the application's URL map."""
-        super().__init__(map_, max=2**31 - 1)
+        super().__init__(map_, max=LARGEST_ID)
 
 
 def create_app(

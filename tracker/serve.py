@@ -13,7 +13,8 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from tracker import jobs
+Starter = Callable[[], Callable[[], None]]
+"""Begins the jobs and gives what ends them."""
 
 THREADS = 8
 # A mail on its way is given this many seconds to end when the process is told to stop.
@@ -45,9 +46,10 @@ class _Worker(ThreadWorker):
 class _Server(BaseApplication):
     """Gunicorn without command line or configuration file."""
 
-    def __init__(self, app: Flask, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, listener: socket.socket, start_jobs: Starter) -> None:
         self.app = app
         self.listener = listener
+        self.start_jobs = start_jobs
         self.stop_jobs: Callable[[], None] = lambda: None
         super().__init__()
 
@@ -71,28 +73,28 @@ class _Server(BaseApplication):
         return self.app
 
     def _start(self, _worker: _Worker) -> None:
-        self.stop_jobs = jobs.start(self.app)
+        self.stop_jobs = self.start_jobs()
 
     def _stop(self, _arbiter: Any, _worker: _Worker) -> None:
         self.stop_jobs()
 
 
-def serve(app: Flask, listener: socket.socket) -> None:
-    """Answer on `listener` and run the scheduler until SIGINT or SIGTERM; exits the process.
+def serve(app: Flask, listener: socket.socket, *, start_jobs: Starter) -> None:
+    """Answer on `listener` and run the jobs until SIGINT or SIGTERM; exits the process.
 
     The caller has closed its database connections: a worker process must not inherit them.
     """
     _log()
-    _Server(app, listener).run()
+    _Server(app, listener, start_jobs).run()
 
 
-def work(app: Flask) -> None:
-    """Run the scheduler without the web until SIGINT or SIGTERM."""
+def work(start_jobs: Starter) -> None:
+    """Run the jobs without the web until SIGINT or SIGTERM."""
     _log()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    stop_jobs = jobs.start(app)
+    stop_jobs = start_jobs()
     stopped.wait()
     stop_jobs()
 

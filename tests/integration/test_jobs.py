@@ -7,7 +7,6 @@ import logging
 import threading
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from config import Settings
@@ -109,7 +108,7 @@ def test_a_process_that_is_told_to_stop_begins_no_further_mail(
 
 
 def test_the_scheduler_runs_the_slot_as_soon_as_it_starts_and_ends_cleanly(
-    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due_task(database)
     done = threading.Event()
@@ -121,7 +120,7 @@ def test_the_scheduler_runs_the_slot_as_soon_as_it_starts_and_ends_cleanly(
 
     monkeypatch.setattr(plan, "tick", tick_and_tell)
     before = threading.active_count()
-    stop = jobs.start(app)
+    stop = jobs.start(database, settings=settings, now=Clock(SLOT))
     assert done.wait(timeout=20)
     stop()
     assert [run.slot for run in runs(database)] == [SLOT]

@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from tracker.db import Database
 from tracker.domain.errors import DomainError
 from tracker.i18n import use_locale
 from tracker.services import migrations
@@ -17,16 +18,25 @@ from tracker.web.context import Tracker, tracker
 from tracker.web.errors import explanation
 
 
-def the_tracker() -> Tracker:
-    """Return the application's parts, or end with a line if its database is not ready."""
-    found = tracker()
+def is_current(database: Database) -> bool:
+    """Return whether the database has all migrations, or end with a line if it cannot be read."""
     try:
-        current = migrations.is_current(found.database)
+        return migrations.is_current(database)
     except (OperationalError, ProgrammingError) as error:
         first_line = str(error.orig).strip().splitlines()[0]
         raise click.ClickException(f"The database cannot be reached: {first_line}") from error
-    if not current:
+
+
+def require_current(database: Database) -> None:
+    """End with a line unless the database has all migrations."""
+    if not is_current(database):
         raise click.ClickException("The database is not up to date. Run: db upgrade")
+
+
+def the_tracker() -> Tracker:
+    """Return the application's parts, or end with a line if its database is not ready."""
+    found = tracker()
+    require_current(found.database)
     return found
 
 

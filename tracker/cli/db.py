@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy.exc import OperationalError
 
+from tracker.cli.common import is_current, require_current
 from tracker.db import Database
 from tracker.services import migrations
 from tracker.web.context import tracker
@@ -17,12 +17,9 @@ def db() -> None:
 
 
 def _database() -> Database:
+    """Return the database once it has answered."""
     database = tracker().database
-    try:
-        database.engine.connect().close()
-    except OperationalError as error:
-        first_line = str(error.orig).strip().splitlines()[0]
-        raise click.ClickException(f"The database cannot be reached: {first_line}") from error
+    is_current(database)
     return database
 
 
@@ -46,9 +43,8 @@ def downgrade(revision: str) -> None:
 @with_appcontext
 def check() -> None:
     """Say whether the database fits the program; exit 1 if not."""
-    database = _database()
-    if not migrations.is_current(database):
-        raise click.ClickException("The database is not up to date. Run: db upgrade")
+    database = tracker().database
+    require_current(database)
     if found := migrations.differences(database):
         raise click.ClickException("The tables differ from the models:\n" + "\n".join(found))
     click.echo("The database is up to date.")

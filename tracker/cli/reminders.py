@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any, Final
@@ -17,6 +18,7 @@ from tracker.clock import local_date
 from tracker.mail.senders import make_sender
 from tracker.services import delivery, installation, reminder_preview
 from tracker.services import reminders as services
+from tracker.services.reminder_preview import Coming
 
 AHEAD: Final = dt.timedelta(minutes=5)
 COUNTS: Final = (
@@ -106,22 +108,34 @@ def preview(days: int, at: dt.datetime | None, *, as_json: bool) -> None:
             first=local_date(moment, settings.timezone),
             days=days,
         )
-    rows: list[dict[str, Any]] = [
-        {
-            "person": line.receiver.email,
-            "task": line.task.ref,
-            "step": line.label,
-            "send_on": line.send_on.isoformat(),
-            "deadline": line.task.deadline.isoformat() if line.task.deadline else None,
-        }
-        for line in coming
-    ]
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False))
-        return
+        # Printed one by one: there may be more than fit in memory.
+        (_print_json if as_json else _print_text)(_row(line) for line in coming)
+
+
+def _row(line: Coming) -> dict[str, Any]:
+    deadline = line.task.deadline
+    return {
+        "person": line.receiver.email,
+        "task": line.task.ref,
+        "step": line.label,
+        "send_on": line.send_on.isoformat(),
+        "deadline": deadline.isoformat() if deadline else None,
+    }
+
+
+def _print_json(rows: Iterator[dict[str, Any]]) -> None:
+    separator = "["
+    for row in rows:
+        click.echo(separator + json.dumps(row, ensure_ascii=False), nl=False)
+        separator = ",\n "
+    click.echo("[]" if separator == "[" else "]")
+
+
+def _print_text(rows: Iterator[dict[str, Any]]) -> None:
+    row = None
     for row in rows:
         click.echo("{send_on}  {person}  {task}  {step}".format_map(row))
-    if not rows:
+    if row is None:
         click.echo("Nothing will be sent.")
 
 

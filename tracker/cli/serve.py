@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import click
@@ -11,6 +12,7 @@ from flask.cli import with_appcontext
 from werkzeug.local import LocalProxy
 
 from config import Settings
+from tracker import jobs
 from tracker import serve as processes
 from tracker.cli.common import the_tracker
 from tracker.services import installation, sign_in
@@ -25,7 +27,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - recognised,
 @with_appcontext
 def serve(host: str, port: int) -> None:
     """Run web, scheduler and delivery in one process."""
-    app = _app()
+    app = cast("LocalProxy[Flask]", current_app)._get_current_object()  # noqa: SLF001 - documented
     tracker = the_tracker()
     shown = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
     if tracker.settings.base_url == Settings.base_url:
@@ -43,7 +45,7 @@ def serve(host: str, port: int) -> None:
         click.echo(line)
     click.echo("Stop with Ctrl-C.")
     tracker.database.dispose()
-    processes.serve(app, listener)
+    processes.serve(app, listener, start_jobs=_jobs_of(tracker))
 
 
 @click.command()
@@ -55,11 +57,11 @@ def worker() -> None:
     for line in _hints(tracker):
         click.echo(line)
     click.echo("Stop with Ctrl-C.")
-    processes.work(_app())
+    processes.work(_jobs_of(tracker))
 
 
-def _app() -> Flask:
-    return cast("LocalProxy[Flask]", current_app)._get_current_object()  # noqa: SLF001 - documented
+def _jobs_of(tracker: Tracker) -> processes.Starter:
+    return partial(jobs.start, tracker.database, settings=tracker.settings, now=tracker.now)
 
 
 def _hints(tracker: Tracker) -> list[str]:

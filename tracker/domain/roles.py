@@ -45,19 +45,11 @@ class Person:
         return Role.ADMIN in self.roles
 
 
-def may_update(person: Person, *, owner_id: int | None, contributor_ids: frozenset[int]) -> bool:
-    """Return whether `person` may write a status update: owner, contributor or coordinator."""
-    if person.is_coordinator:
-        return True
-    actors = contributor_ids if owner_id is None else contributor_ids | {owner_id}
-    return bool(person.member_of & actors)
-
-
 def may_decide_for(person: Person, *, reported_by: int | None, owner_id: int | None) -> bool:
     """Return whether `person` may confirm or send back what was reported done.
 
     Reporting and closing are two people's work: never who reported, nor anybody of the same
-    actor (Riksrevisjonen's practice; see facts on follow-up).
+    actor, as auditors such as Riksrevisjonen practise it.
     """
     return (
         person.is_coordinator

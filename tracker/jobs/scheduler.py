@@ -13,9 +13,10 @@ from typing import Final
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from flask import Flask
 
+from config import Settings
 from tracker import clock
+from tracker.db import Database
 from tracker.jobs import deliver, plan
 
 PLAN_EVERY: Final = 60
@@ -25,18 +26,22 @@ MISFIRE_GRACE: Final = 30
 """Seconds that a tick may be late; after that the next one does its work."""
 
 
-def start(app: Flask) -> Callable[[], None]:
-    """Begin to tick for `app`; return what ends it, once the mail on its way has left."""
-    parts = app.extensions["tracker"]
+def start(
+    database: Database, *, settings: Settings, now: Callable[[], dt.datetime]
+) -> Callable[[], None]:
+    """Begin to tick; return what ends it, once the mail on its way has left.
+
+    `now` gives the present as aware UTC.
+    """
     stopping = threading.Event()
     scheduler = BackgroundScheduler(
         timezone=dt.UTC, executors={"default": ThreadPoolExecutor(max_workers=2)}
     )
     jobs: tuple[tuple[Callable[[], None], int], ...] = (
-        (lambda: plan.tick(parts.database, settings=parts.settings, now=parts.now), PLAN_EVERY),
+        (lambda: plan.tick(database, settings=settings, now=now), PLAN_EVERY),
         (
             lambda: deliver.send_due(
-                parts.database, settings=parts.settings, now=parts.now, stopping=stopping.is_set
+                database, settings=settings, now=now, stopping=stopping.is_set
             ),
             DELIVER_EVERY,
         ),

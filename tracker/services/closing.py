@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import ForbiddenError, InvalidError
 from tracker.domain.roles import Person, may_decide_for
 from tracker.domain.status import Status
-from tracker.domain.updates import Author, Side, Step, after_step, check_text
+from tracker.domain.updates import Author, Step, after_step, check_text
 from tracker.models import StatusUpdate, Task
 from tracker.services import deadlines, ledger, tasks
 from tracker.services.tasks import require_coordinator
@@ -40,7 +40,7 @@ def ready(session: Session, *, by: Person, task_id: int, step: Step, lock: bool 
         require_coordinator(by)
     find = tasks.lock if lock else tasks.get
     task = find(session, by=by, task_id=task_id)
-    if step is Step.TAKE_BACK and not speaks_for_owner(by, task=task):
+    if step is Step.TAKE_BACK and not tasks.speaks_for_owner(by, task=task):
         raise ForbiddenError("not_your_task")
     after_step(step, Status(task.status) if task.status else None)
     if step in {Step.CONFIRM, Step.SEND_BACK} and not may_decide(
@@ -137,12 +137,6 @@ def drop(
     )
     deadlines.lapse(session, task=task, by=by, now=now, timezone=timezone)
     return update
-
-
-def speaks_for_owner(by: Person, *, task: Task) -> bool:
-    """Return whether `by` belongs to the owner's side, or is the secretariat that stands in."""
-    side = Author(person=by).side(owner_id=task.owner_id, contributor_ids=frozenset())
-    return side in {Side.OWNER, Side.SECRETARIAT}
 
 
 def _append(

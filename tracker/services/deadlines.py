@@ -12,10 +12,10 @@ from tracker.domain.calendar import due_date
 from tracker.domain.errors import ConflictError, ForbiddenError, InvalidError
 from tracker.domain.roles import Person
 from tracker.domain.status import FINISHED, Channel, Precision, Status
-from tracker.domain.updates import Author, Side, check_new_deadline, check_text
+from tracker.domain.updates import Author, check_new_deadline, check_text
 from tracker.models import DeadlineChange, Task
-from tracker.services import audit, ledger, reminders, tasks
-from tracker.services.tasks import require_coordinator
+from tracker.services import audit, reminders, tasks
+from tracker.services.tasks import require_coordinator, speaks_for_owner
 
 
 def pending(session: Session, *, task_id: int) -> DeadlineChange | None:
@@ -33,7 +33,7 @@ def askable(session: Session, *, by: Person, task_id: int, lock: bool = False) -
     Raises ForbiddenError for others than the owner's side, ConflictError where it is done.
     """
     task = (tasks.lock if lock else tasks.get)(session, by=by, task_id=task_id)
-    _require_owner_side(session, task, Author(person=by))
+    _require_owner_side(by, task)
     if task.status == Status.REPORTED_DONE or task.status in FINISHED:
         raise ConflictError("illegal_step")
     return task
@@ -180,7 +180,7 @@ def withdraw(
 ) -> None:
     """Take back the request that waits; raises ConflictError where there is none."""
     task = tasks.lock(session, by=by, task_id=task_id)
-    _require_owner_side(session, task, Author(person=by))
+    _require_owner_side(by, task)
     if not lapse(session, task=task, by=by, now=now, timezone=timezone):
         raise ConflictError("deadline_decided_meanwhile")
 
@@ -220,9 +220,6 @@ def move(task: Task, *, to: dt.date | None, precision: str | None) -> None:
     task.series += 1
 
 
-def _require_owner_side(session: Session, task: Task, author: Author) -> None:
-    side = author.side(
-        owner_id=task.owner_id, contributor_ids=ledger.contributors(session, task_id=task.id)
-    )
-    if side not in {Side.OWNER, Side.SECRETARIAT}:
+def _require_owner_side(by: Person, task: Task) -> None:
+    if not speaks_for_owner(by, task=task):
         raise ForbiddenError("not_your_task")

@@ -204,7 +204,7 @@ def _may(
         and pending.requested_by_id != by.user_id,
         confirm=may_take(Step.CONFIRM, status)
         and closing.may_decide(by, task=task, report=closing.report_of(session, task=task)),
-        take_back=may_take(Step.TAKE_BACK, status) and closing.speaks_for_owner(by, task=task),
+        take_back=may_take(Step.TAKE_BACK, status) and tasks.speaks_for_owner(by, task=task),
         reopen=by.is_coordinator and may_take(Step.REOPEN, status),
         drop=by.is_coordinator and may_take(Step.DROP, status),
         edit=by.is_coordinator,

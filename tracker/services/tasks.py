@@ -99,6 +99,11 @@ def owners(session: Session) -> dict[int, str]:
     return dict(rows.all())
 
 
+def speaks_for_owner(by: Person, *, task: Task) -> bool:
+    """Return whether `by` belongs to the owner's side, or is the secretariat that stands in."""
+    return by.is_coordinator or task.owner_id in by.member_of
+
+
 def require_coordinator(by: Person) -> None:
     """Raise ForbiddenError unless `by` belongs to the forum's secretariat."""
     if not by.is_coordinator:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
 from flask import flash, request
 from flask_wtf import FlaskForm
@@ -12,10 +14,15 @@ from wtforms import Field, HiddenField, PasswordField, StringField, TextAreaFiel
 from wtforms.validators import StopValidation
 
 from tracker import i18n
-from tracker.domain.errors import InvalidError
+from tracker.domain.errors import ConflictError, InvalidError
 from tracker.i18n import N_, _, gettext
+from tracker.services.tasks import LARGEST_ID
 from tracker.web import context
 from tracker.web.errors import explanation
+
+DATES: Final = ["%Y-%m-%d", "%d.%m.%Y"]
+"""As date fields of browsers write it, and as people here do."""
+Result = TypeVar("Result")
 
 # WTForms has no catalogue for nynorsk, and its English speaks of programs, so the words are ours.
 _WORDS: Final = {
@@ -92,7 +99,7 @@ class BaseForm(FlaskForm):
             """Clean what is typed into text fields, and limit its length."""
             field = super().bind_field(form, unbound_field, options)
             if isinstance(field, StringField) and not isinstance(field, PasswordField):
-                field.filters = [_clean, *field.filters]
+                field.filters = [clean, *field.filters]
             if isinstance(field, StringField) and not isinstance(field, HiddenField):
                 limited = any(isinstance(validator, Longest) for validator in field.validators)
                 most = next(most for kind, most in _LIMITS if isinstance(field, kind))
@@ -123,7 +130,56 @@ class BaseForm(FlaskForm):
             self.form_errors.append(words)
 
 
-def _clean(text: str | None) -> str | None:
+class AddressForm(BaseForm):
+    """What the address of a list asks for; what is not valid is named beside its field."""
+
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    def __init__(self) -> None:
+        """Read the address of the request."""
+        super().__init__(formdata=request.args)
+
+    def valid(self, name: str) -> Any:
+        """Return what field `name` holds, or None where it is empty or was refused."""
+        return None if self[name].errors else self[name].data or None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Generic[Result]):
+    """What came of a form: a result, or the status of the page that shows it again."""
+
+    result: Result | None
+    status: int
+    conflict: str = ""
+    """Why it could not be done any more, in words."""
+
+
+def attempt(form: BaseForm, act: Callable[[], Result]) -> Attempt[Result]:
+    """Do `act` if the form was sent and is in order; what it refuses is shown in the form."""
+    if not form.validate_on_submit():
+        return Attempt(None, 400 if form.is_submitted() else 200)
+    try:
+        return Attempt(act(), 303)
+    except InvalidError as error:
+        form.refuse(error)
+        return Attempt(None, 400)
+    except ConflictError as error:
+        return Attempt(None, 409, explanation(error))
+
+
+def row_id(text: str) -> int:
+    """Return the id that `text` from an address writes.
+
+    For `request.args.get(type=row_id)`: raises ValueError for what no row of a database has.
+    """
+    number = int(text)
+    if not 0 < number <= LARGEST_ID:
+        raise ValueError(number)
+    return number
+
+
+def clean(text: str | None) -> str | None:
     """Return `text` without outer space and control characters, in one Unicode form.
 
     PostgreSQL refuses NUL, and browsers end lines with CR LF.

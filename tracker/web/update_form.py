@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from wtforms import (
     DateField,
@@ -18,21 +16,16 @@ from wtforms import (
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import HiddenInput
 
-from tracker.domain.errors import ConflictError, InvalidError
 from tracker.domain.status import Assessment, Hindrance, Status
 from tracker.domain.updates import Answer, Side
 from tracker.i18n import _
 from tracker.i18n import lazy_gettext as _l
 from tracker.models import StatusUpdate
 from tracker.services.updates import Situation
-from tracker.web.errors import explanation
-from tracker.web.forms import BaseForm
+from tracker.web.forms import DATES, BaseForm
 from tracker.web.words import ASSESSMENTS, HINDRANCES, STATUSES, choices
 
-DATES: Final = ["%Y-%m-%d", "%d.%m.%Y"]
-"""As date fields of browsers write it, and as people here do."""
 DONE: Final = "done"
-Result = TypeVar("Result")
 
 
 class UpdateForm(BaseForm):
@@ -137,29 +130,6 @@ class NotMineForm(BaseForm):
     def name(self) -> str:
         """Return the name that was stated; empty for people that we know."""
         return (self.stated_name.data or "") if "stated_name" in self else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt(Generic[Result]):
-    """What came of a form: a result, or the status of the page that shows it again."""
-
-    result: Result | None
-    status: int
-    conflict: str = ""
-    """Why it could not be done any more, in words."""
-
-
-def attempt(form: BaseForm, act: Callable[[], Result]) -> Attempt[Result]:
-    """Do `act` if the form was sent and is in order; what it refuses is shown in the form."""
-    if not form.validate_on_submit():
-        return Attempt(None, 400 if form.is_submitted() else 200)
-    try:
-        return Attempt(act(), 303)
-    except InvalidError as error:
-        form.refuse(error)
-        return Attempt(None, 400)
-    except ConflictError as error:
-        return Attempt(None, 409, explanation(error))
 
 
 def _filled(found: Situation) -> dict[str, Any]:

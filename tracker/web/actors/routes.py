@@ -13,7 +13,7 @@ from tracker.web import access, words
 from tracker.web.actors.forms import ActorForm
 from tracker.web.context import db, person, today
 from tracker.web.differences import Change, between
-from tracker.web.update_form import attempt
+from tracker.web.forms import attempt
 
 Page = Response | tuple[str, int]
 

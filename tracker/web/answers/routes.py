@@ -17,7 +17,8 @@ from tracker.services.answers import State, Visit
 from tracker.services.updates import Situation
 from tracker.web import access
 from tracker.web.context import current_person, db, now, timezone, today, tracker
-from tracker.web.update_form import NotMineForm, UpdateForm, attempt
+from tracker.web.forms import attempt
+from tracker.web.update_form import NotMineForm, UpdateForm
 
 Page = Response | tuple[str, int]
 

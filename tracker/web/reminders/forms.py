@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import request
 from wtforms import SelectField, StringField
 
 from tracker.i18n import N_, _, _l
 from tracker.services.reminder_log import Outcome
 from tracker.web import words
-from tracker.web.forms import BaseForm, Longest
+from tracker.web.forms import AddressForm, Longest
 
 DAYS = {
     "7": N_("The next 7 days"),
@@ -25,18 +24,7 @@ OUTCOMES: dict[str, str] = {
 }
 
 
-class _Address(BaseForm):
-    """A GET form; what is not valid is named beside its field and left out."""
-
-    class Meta(BaseForm.Meta):
-        csrf = False
-
-    def valid(self, name: str) -> str:
-        """Return what field `name` holds; empty where it was refused."""
-        return "" if self[name].errors else self[name].data or ""
-
-
-class UpcomingForm(_Address):
+class UpcomingForm(AddressForm):
     """Which of the coming reminders to show."""
 
     days = SelectField(_l("Period"), default="14")
@@ -44,11 +32,11 @@ class UpcomingForm(_Address):
 
     def __init__(self) -> None:
         """Read the address."""
-        super().__init__(formdata=request.args)
+        super().__init__()
         self.days.choices = words.choices(DAYS)
 
 
-class LogForm(_Address):
+class LogForm(AddressForm):
     """Which of the reminders planned so far to show."""
 
     outcome = SelectField(_l("What became of it"), default="")
@@ -57,5 +45,5 @@ class LogForm(_Address):
 
     def __init__(self) -> None:
         """Read the address."""
-        super().__init__(formdata=request.args)
+        super().__init__()
         self.outcome.choices = words.choices(OUTCOMES, {"": _("All that were to be sent")})

@@ -13,6 +13,7 @@ from tracker.services import reminder_health, reminder_log, reminder_preview, re
 from tracker.services.reminder_log import Filters, Outcome
 from tracker.web import access
 from tracker.web.context import db, now, person, tracker
+from tracker.web.forms import row_id
 from tracker.web.reminders.forms import LogForm, UpcomingForm
 
 blueprint = Blueprint("reminders", __name__)
@@ -34,7 +35,7 @@ def index() -> tuple[str, int]:
         now=now(),
         first=reminders.next_run_day(db(), settings=settings, now=now()),
         days=int(form.valid("days") or 14),
-        wanted=form.valid("q"),
+        wanted=form.valid("q") or "",
     )
     html = render_template(
         "reminders/index.html",
@@ -61,11 +62,11 @@ def log() -> tuple[str, int]:
         by=person(),
         filters=Filters(
             outcome=Outcome(outcome) if outcome else None,
-            receiver=form.valid("receiver"),
-            ref=form.valid("ref"),
+            receiver=form.valid("receiver") or "",
+            ref=form.valid("ref") or "",
         ),
-        older_than=request.args.get("older_than", type=int),
-        newer_than=request.args.get("newer_than", type=int),
+        older_than=request.args.get("older_than", type=row_id),
+        newer_than=request.args.get("newer_than", type=row_id),
     )
     chosen: dict[str, Any] = {
         name: value for name in ("outcome", "receiver", "ref") if (value := form.valid(name))

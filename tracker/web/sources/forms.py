@@ -10,19 +10,18 @@ from tracker.i18n import _l
 from tracker.models import Source
 from tracker.services import sources
 from tracker.web import words
-from tracker.web.forms import BaseForm
-from tracker.web.update_form import DATES
+from tracker.web.forms import DATES, BaseForm
 
 
 class SourceForm(BaseForm):
     """What is written about a source."""
 
+    title = StringField(_l("Title"), [DataRequired()])
     key = StringField(
         _l("Abbreviation"),
         [DataRequired()],
         description=_l("Such as DIFI: references of its tasks begin with it. It never changes."),
     )
-    title = StringField(_l("Title"), [DataRequired()])
     publisher = StringField(_l("Publisher"), description=_l("Empty where the text does not say."))
     date_text = StringField(
         _l("Date as the source writes it"), description=_l("Such as “våren 2013”.")

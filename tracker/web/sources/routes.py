@@ -12,8 +12,8 @@ from tracker.services import sources
 from tracker.web import access, words
 from tracker.web.context import db, person, today
 from tracker.web.differences import Change, between
+from tracker.web.forms import attempt
 from tracker.web.sources.forms import NoteForm, SourceForm
-from tracker.web.update_form import attempt
 
 Page = Response | tuple[str, int]
 

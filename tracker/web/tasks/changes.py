@@ -14,10 +14,10 @@ from tracker.services import sources, task_assign, task_edit, tasks
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone
 from tracker.web.differences import Change
+from tracker.web.forms import attempt
 from tracker.web.tasks import history
 from tracker.web.tasks.blueprint import blueprint
 from tracker.web.tasks.forms import AssignForm, EditForm, NewForm, TextsForm
-from tracker.web.update_form import attempt
 
 Page = Response | tuple[str, int]
 

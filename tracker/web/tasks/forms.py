@@ -26,8 +26,7 @@ from tracker.services import task_settle
 from tracker.services.task_assign import NONE, Assignment, Choice
 from tracker.services.task_edit import Origin, Texts
 from tracker.web import words
-from tracker.web.forms import BaseForm
-from tracker.web.update_form import DATES
+from tracker.web.forms import DATES, BaseForm
 
 Context = Iterable[tuple[Source, list[ContextNote]]]
 People = Iterable[tuple[int, int, str]]

@@ -13,10 +13,10 @@ from tracker.services import deadlines, task_settle, tasks
 from tracker.services.task_list import Filters, Sort
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone
+from tracker.web.forms import attempt
 from tracker.web.tasks.blueprint import blueprint
 from tracker.web.tasks.forms import DeadlineForm, SettleForm
 from tracker.web.tasks.pages import read_page
-from tracker.web.update_form import attempt
 
 Page = Response | tuple[str, int]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from tracker.domain.errors import ConflictError
@@ -12,19 +12,12 @@ from tracker.i18n import _
 from tracker.services import deadlines, tasks
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone
-from tracker.web.update_form import attempt
+from tracker.web.forms import attempt
+from tracker.web.updates.blueprint import blueprint
 from tracker.web.updates.forms import APPROVE, DeadlineForm, DecisionForm
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add these pages to the feature's blueprint."""
-    address = "/tasks/<int:task_id>/deadline"
-    both = ["GET", "POST"]
-    blueprint.add_url_rule(address, view_func=deadline, methods=both)
-    blueprint.add_url_rule(f"{address}/decide", view_func=decide_deadline, methods=both)
-    blueprint.add_url_rule(f"{address}/withdraw", view_func=withdraw_deadline, methods=["POST"])
-
-
+@blueprint.route("/tasks/<int:task_id>/deadline", methods=["GET", "POST"])
 @access.signed_in
 def deadline(task_id: int) -> Response | tuple[str, int]:
     """Ask for a new deadline."""
@@ -56,6 +49,7 @@ def deadline(task_id: int) -> Response | tuple[str, int]:
     return page, tried.status
 
 
+@blueprint.route("/tasks/<int:task_id>/deadline/decide", methods=["GET", "POST"])
 @access.role(Role.COORDINATOR)
 def decide_deadline(task_id: int) -> Response | tuple[str, int]:
     """Approve the new deadline, perhaps with another date, or say no."""
@@ -95,6 +89,7 @@ def decide_deadline(task_id: int) -> Response | tuple[str, int]:
     return page, tried.status
 
 
+@blueprint.post("/tasks/<int:task_id>/deadline/withdraw")
 @access.signed_in
 def withdraw_deadline(task_id: int) -> Response:
     """Take back the request for a new deadline."""

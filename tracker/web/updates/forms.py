@@ -10,8 +10,7 @@ from tracker.domain.updates import Step
 from tracker.i18n import _
 from tracker.i18n import lazy_gettext as _l
 from tracker.models import DeadlineChange
-from tracker.web.forms import BaseForm
-from tracker.web.update_form import DATES
+from tracker.web.forms import DATES, BaseForm
 from tracker.web.words import PRECISIONS, choices
 
 APPROVE = "approve"
@@ -32,10 +31,12 @@ class StepForm(BaseForm):
 
     @classmethod
     def for_step(cls, step: Step, *, action: str | None = None) -> StepForm:
-        """Return the form; only dropping asks for the risk, and taking back for no reason."""
+        """Return the form; only dropping asks for the risk, and taking back needs no reason."""
         form = cls(action=action)
         if step is not Step.DROP:
             del form.risk
+        if step is Step.SEND_BACK:
+            form.reason.label.text = _("What is missing?")
         if step is Step.TAKE_BACK:
             form.reason.validators = []
             form.reason.flags.required = False
