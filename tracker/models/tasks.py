@@ -6,6 +6,7 @@ import datetime as dt
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnClause,
     Computed,
     Date,
     ForeignKey,
@@ -129,7 +130,7 @@ class Task(Base):
 
 
 # Written out and not as parameters, so that SQLite finds the partial indexes.
-_FINISHED = [literal_column(f"'{status}'") for status in sorted(FINISHED)]
+_FINISHED: list[ColumnClause[str]] = [literal_column(f"'{status}'") for status in sorted(FINISHED)]
 OPEN = or_(Task.status.is_(None), Task.status.not_in(_FINISHED))
 """True of a task that is neither closed nor dropped."""
 
