@@ -122,7 +122,7 @@ class _Cursor:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             of, backwards, *values = json.loads(raw[:LONGEST_CURSOR])
             return cls(sort, bool(backwards), _key(sort, of, *values))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidError("page", "bad_page") from error
 
 
@@ -133,7 +133,7 @@ def _key(sort: Sort, of: Any, value: Any, number: Any = 1) -> tuple[Any, ...]:
     match sort, value:
         case Sort.DEADLINE, str():
             return dt.date.fromisoformat(value), number
-        case Sort.REFERENCE, str():
+        case Sort.REFERENCE, str() if value.isprintable():
             return (value,)
         case Sort.NEWEST, str():
             return dt.datetime.fromisoformat(value).astimezone(dt.UTC), number

@@ -15,6 +15,7 @@ from tracker.web import access
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import NewPersonForm, PersonForm, RoleForm
 from tracker.web.context import db, now, person, tracker
+from tracker.web.forms import clean, row_id
 from tracker.web.words import ROLES
 
 
@@ -22,13 +23,13 @@ from tracker.web.words import ROLES
 @access.role(Role.ADMIN)
 def people() -> ResponseReturnValue:
     """List everybody, a page at a time, or those whom a search finds."""
-    search = request.args.get("q", "").replace("\0", "").strip()
+    search = clean(request.args.get("q")) or ""
     page = accounts.page(
         db(),
         by=person(),
         search=search,
-        before=request.args.get("before", type=int),
-        after=request.args.get("after", type=int),
+        before=request.args.get("before", type=row_id),
+        after=request.args.get("after", type=row_id),
     )
     return render_template("accounts/people.html", page=page, search=search, roles=ROLES)
 
@@ -42,7 +43,7 @@ def new_person() -> ResponseReturnValue:
         by,
         accounts.actors(db(), by=by),
         role=Role.MEMBER,
-        actor_id=request.args.get("actor", type=int),
+        actor_id=request.args.get("actor", type=row_id),
         locale=tracker().settings.locale,
     )
     if form.validate_on_submit():

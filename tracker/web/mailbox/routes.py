@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from tracker.services import mailbox
 from tracker.web import context
 from tracker.web.access import signed_in
+from tracker.web.forms import clean, row_id
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 
@@ -25,13 +26,13 @@ MAIL_POLICY: Final = (
 @signed_in
 def index() -> str:
     """Show the mails, newest first."""
-    receiver = request.args.get("to", "")[:200]
+    receiver = (clean(request.args.get("to")) or "")[:200]
     page = mailbox.page(
         context.db(),
         by=context.person(),
         receiver=receiver,
-        older_than=request.args.get("older_than", type=int),
-        newer_than=request.args.get("newer_than", type=int),
+        older_than=request.args.get("older_than", type=row_id),
+        newer_than=request.args.get("newer_than", type=row_id),
     )
     return render_template("mailbox/index.html", page=page, receiver=receiver)
 

@@ -13,6 +13,7 @@ from tracker.i18n import _
 from tracker.services import reminder_log, task_detail, task_list, tasks
 from tracker.web import access
 from tracker.web.context import db, person, today
+from tracker.web.forms import row_id
 from tracker.web.tasks import history
 from tracker.web.tasks.blueprint import blueprint
 from tracker.web.tasks.filters import FilterForm, address_without, list_address
@@ -26,7 +27,11 @@ def index() -> Response | tuple[str, int]:
     form = FilterForm(owners, task_list.themes(db(), by=person()))
     valid = form.validate()
     # Tasks under one recommendation or serving one goal: links lead here, no field does.
-    related = {name: number for name in ("under", "goal") if (number := _number(name))}
+    related = {
+        name: number
+        for name in ("under", "goal")
+        if (number := request.args.get(name, type=row_id))
+    }
     args = form.address() | {name: str(task_id) for name, task_id in related.items()}
     if valid and "" in request.args.values():
         return redirect(list_address(args))
@@ -79,11 +84,6 @@ def read_page(
         return read(cursor=cursor), False
     except InvalidError:
         return read(), True
-
-
-def _number(name: str) -> int | None:
-    text = request.args.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _related_words(name: str, task_id: int) -> str:
