@@ -59,6 +59,11 @@ class _Order:
         return self.receiver.name if self.receiver else ""
 
     @property
+    def greeted(self) -> str:
+        """Return what the receiver is called in the greeting, as in the digest."""
+        return self.name.split(maxsplit=1)[0] if isinstance(self.receiver, User) else self.name
+
+    @property
     def payload(self) -> dict[str, Any]:
         return self.email.payload or {}
 
@@ -141,7 +146,7 @@ def _sign_in(order: _Order) -> _Words | None:
     if left <= dt.timedelta():
         return None
     rendered = letters.sign_in(
-        order.frame, name=order.name, url=url, minutes=max(1, round(left.total_seconds() / 60))
+        order.frame, name=order.greeted, url=url, minutes=max(1, round(left.total_seconds() / 60))
     )
     return _Words(rendered, {url: f"{order.settings.base_url}/sign-in"})
 
@@ -155,7 +160,7 @@ def _answer_link(order: _Order) -> _Words:
     )
     rendered = letters.answer_link(
         order.frame,
-        name=order.name,
+        name=order.greeted,
         ref=task.ref,
         title=digests.title_of(task, order.frame.locale).text,
         url=url,

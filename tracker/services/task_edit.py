@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import textwrap
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -164,10 +165,18 @@ def readable(session: Session, texts: Texts) -> dict[str, Any]:
     values = asdict(texts)
     goal_ids, note_ids = values.pop("goal_ids"), values.pop("note_ids")
     goals_of = select(Task.ref).where(Task.id.in_(goal_ids)).order_by(Task.ref_key)
-    notes_of = select(ContextNote.key).where(ContextNote.id.in_(note_ids)).order_by(ContextNote.id)
+    notes_of = (
+        select(Source.key, func.coalesce(ContextNote.quote, ContextNote.text_nb))
+        .join(Source, Source.id == ContextNote.source_id)
+        .where(ContextNote.id.in_(note_ids))
+        .order_by(ContextNote.id)
+    )
+    notes = session.execute(notes_of)
     return values | {
         "goals": list(session.scalars(goals_of)),
-        "context": list(session.scalars(notes_of)),
+        "context": [
+            f"{key}: {textwrap.shorten(text, 80, placeholder=' …')}" for key, text in notes
+        ],
     }
 
 
