@@ -15,7 +15,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 run: .venv/runtime ## start on http://127.0.0.1:8000 (PORT=…), with demonstration data the first time
 	@$(FLASK) db upgrade
 	@$(FLASK) seed
-	@people=$$($(FLASK) users list --json) || exit 1; [ "$$people" != "[]" ] || $(FLASK) demo
+	@people=$$($(FLASK) users list --json) || exit 1; [ "$$people" != "[]" ] || \
+		TRACKER_BASE_URL=$${TRACKER_BASE_URL:-http://127.0.0.1:$(PORT)} $(FLASK) demo
 	@exec $(FLASK) serve --port $(PORT)
 
 test: .venv/dev ## install what the tests need and run them all

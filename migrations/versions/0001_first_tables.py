@@ -749,6 +749,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_status_updates_created_at", "status_updates", ["created_at", "id"], unique=False
     )
+    op.create_index(
+        "ix_status_updates_not_mine",
+        "status_updates",
+        ["task_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("not_mine = 1"),
+        postgresql_where=sa.text("not_mine"),
+    )
     op.create_index("ix_status_updates_task_id", "status_updates", ["task_id", "id"], unique=False)
     op.create_table(
         "task_contexts",
@@ -861,6 +869,12 @@ def downgrade() -> None:
     op.drop_index("ix_task_contexts_note_id", table_name="task_contexts")
     op.drop_table("task_contexts")
     op.drop_index("ix_status_updates_task_id", table_name="status_updates")
+    op.drop_index(
+        "ix_status_updates_not_mine",
+        table_name="status_updates",
+        sqlite_where=sa.text("not_mine = 1"),
+        postgresql_where=sa.text("not_mine"),
+    )
     op.drop_index("ix_status_updates_created_at", table_name="status_updates")
     op.drop_index("ix_status_updates_actor_id", table_name="status_updates")
     op.drop_table("status_updates")

@@ -143,6 +143,33 @@ def test_the_secretariat_sees_each_thing_that_it_must_decide_or_mend(database: D
         assert seen.total == 3
 
 
+def test_a_task_that_its_owner_disowns_waits_until_it_is_given_to_somebody_or_answered(
+    database: Database,
+) -> None:
+    with database.session(write=True) as session:
+        ks = make.actor(session, "KS")
+        kari = make.user(session, at=ks)
+        by = make.coordinator(session)
+        settled: dict[str, Any] = {"owner": ks, "responsible": kari, "deadline": TODAY}
+        given = {"assigned_at": NOW - DAY}
+        waits, answered, assigned, closed = (
+            make.task(session, ref=ref, **(settled | given | more))
+            for ref, more in (
+                ("X-1", {}),
+                ("X-2", {}),
+                ("X-3", {"assigned_at": NOW + DAY}),
+                ("X-4", {"status": Status.CLOSED}),
+            )
+        )
+        for task in (waits, waits, answered, assigned, closed):
+            make.update(session, task, kari, not_mine=True, comment="Spør Ola.")
+        make.update(session, waits, by=None, actor_id=None)
+        make.update(session, answered, kari)
+        seen = overview.decisions(session, by=by)
+        assert [(task.ref, said.comment) for task, said in seen.disowned] == [("X-1", "Spør Ola.")]
+        assert (seen.disowned_total, seen.total) == (1, 1)
+
+
 def test_long_lists_are_cut_but_counted(database: Database) -> None:
     with database.session(write=True) as session:
         for _ in range(overview.SHOWN + 2):

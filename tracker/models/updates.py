@@ -27,6 +27,13 @@ class StatusUpdate(Base):
         Index("ix_status_updates_task_id", "task_id", "id"),
         Index("ix_status_updates_created_at", "created_at", "id"),
         Index("ix_status_updates_actor_id", "actor_id", "created_at"),
+        Index(
+            "ix_status_updates_not_mine",
+            "task_id",
+            "id",
+            sqlite_where=text("not_mine = 1"),
+            postgresql_where=text("not_mine"),
+        ),
     )
 
     id: Mapped[Id]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from tracker.domain.flags import Flag
 from tracker.domain.reminder_steps import Rules
@@ -28,6 +28,20 @@ RECENT: Final = dt.timedelta(days=30)
 _AT_WORK: Final = ACTIVE - {Status.ON_HOLD}
 _PENDING: Final = exists().where(
     DeadlineChange.task_id == Task.id, DeadlineChange.outcome.is_(None)
+)
+
+_Later: Final = aliased(StatusUpdate)
+_DISOWNED: Final = and_(
+    StatusUpdate.not_mine,
+    StatusUpdate.actor_id == Task.owner_id,
+    or_(Task.status.is_(None), Task.status.not_in(FINISHED)),
+    # It waits until the task is given to somebody, or the owner's side answers after all.
+    or_(Task.assigned_at.is_(None), Task.assigned_at < StatusUpdate.created_at),
+    ~exists().where(
+        _Later.task_id == Task.id,
+        _Later.id > StatusUpdate.id,
+        _Later.actor_id == StatusUpdate.actor_id,
+    ),
 )
 
 
@@ -68,13 +82,16 @@ class Decisions:
     unsettled: Sequence[tuple[Task, tuple[str, ...]]]
     """Tasks with what is not settled about them."""
     unsettled_total: int
+    disowned: Sequence[tuple[Task, StatusUpdate]]
+    """Tasks that the owner's side says are somebody else's, with what was said."""
+    disowned_total: int
     unreached: Listed
 
     @property
     def total(self) -> int:
         """Return how many things wait for the secretariat."""
         decided = self.to_confirm.total + self.new_deadlines_total + self.unsettled_total
-        return decided + self.unreached.total
+        return decided + self.disowned_total + self.unreached.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +149,22 @@ def decisions(session: Session, *, by: Person) -> Decisions:
         .order_by(DeadlineChange.requested_at, DeadlineChange.id)
         .limit(SHOWN)
     ).all()
+    disowned = session.execute(
+        everything.join(StatusUpdate, StatusUpdate.task_id == Task.id)
+        .where(_DISOWNED)
+        .with_only_columns(Task, StatusUpdate, func.count().over())
+        .options(joinedload(Task.owner), joinedload(StatusUpdate.user))
+        .order_by(StatusUpdate.id)
+        .limit(SHOWN)
+    ).all()
     return Decisions(
         to_confirm=_listed(session, reported, SHOWN, Task.last_update_at),
         new_deadlines=[(row[0], row[1]) for row in changes],
         new_deadlines_total=changes[0][2] if changes else 0,
         unsettled=[(task, unsettled_parts(task)) for task in unsettled.tasks],
         unsettled_total=unsettled.total,
+        disowned=[(row[0], row[1]) for row in disowned],
+        disowned_total=disowned[0][2] if disowned else 0,
         unreached=_listed(session, unreached, SHOWN, Task.needs_contact_since),
     )
 
