@@ -172,9 +172,12 @@ class _Reader:
             self._refuse("SECRET_KEY", "must be set, the same on every host, with PostgreSQL")
         path = Path(str(database.database)).with_suffix(".key")
         try:
-            return _kept_key(path)
+            key = _kept_key(path)
         except OSError:
             self._refuse("SECRET_KEY", f"is not set and cannot be kept in {path}")
+        if len(key) < SHORTEST_SECRET_KEY:
+            self._refuse("SECRET_KEY", f"is not set, and {path} holds no key; remove that file")
+        return key
 
     def smtp(self) -> SmtpSettings | None:
         text = self._get("SMTP_URL")

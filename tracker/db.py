@@ -72,19 +72,26 @@ class Database:
     def __init__(
         self, url: str, *, before_commit: Callable[[Session], None] | None = None, **options: Any
     ) -> None:
-        """Open `url`; `before_commit` runs as the last step of each writing transaction."""
+        """Open `url`; `before_commit` runs as the last step of each writing transaction.
+
+        Errors tell the statement but not its values, because logs must hold no secrets.
+        """
         self._before_commit = before_commit
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(
-                parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **options
+                parsed,
+                connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+                hide_parameters=True,
+                **options,
             )
+            event.listen(self.engine, "do_connect", _keep_private)
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = create_engine(parsed, pool_pre_ping=True, **options)
+            self.engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **options)
         # Shares the pool; only the option that _begin_sqlite reads differs.
         self._writing_engine: Engine = self.engine.execution_options(writes=True)
 
@@ -118,6 +125,15 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections (before a fork, at the end of a test)."""
         self.engine.dispose()
+
+
+def _keep_private(
+    _dialect: Dialect, _record: Any, arguments: list[str], _options: dict[str, Any]
+) -> None:
+    # SQLite gives its log files the mode that it finds on the database.
+    path = Path(arguments[0])
+    if not path.exists():
+        path.touch(mode=0o600)
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

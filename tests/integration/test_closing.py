@@ -26,7 +26,7 @@ from tracker.domain.errors import ConflictError, ForbiddenError
 from tracker.domain.roles import Person, Role
 from tracker.domain.status import Assessment, Status
 from tracker.domain.updates import Answer, Author
-from tracker.models import DeadlineChange, StatusUpdate, User
+from tracker.models import DeadlineChange, StatusUpdate, Task, User
 from tracker.services import closing, sessions, updates
 
 Sign = Callable[[User], Client]
@@ -141,6 +141,19 @@ def test_nobody_confirms_their_own_report(database: Database, as_user: Sign) -> 
     assert client.send(path(scene, "confirm")).status_code == 403
     assert client.send(path(scene, "send-back"), reason="Nei").status_code == 403
     assert everything(database) == before
+
+
+def test_another_owner_lets_nobody_confirm_what_the_own_actor_reported(
+    database: Database, as_user: Sign
+) -> None:
+    scene = reported(database)
+    with database.session(write=True) as session:
+        make.membership(session, session.get_one(User, scene.siri.id), Role.READER, at=scene.ks)
+        session.get_one(Task, scene.task.id).owner_id = scene.doga.id
+    client = as_user(scene.siri)
+    client.page(path(scene, "confirm"), status=403)
+    assert client.send(path(scene, "confirm")).status_code == 403
+    assert task_of(database, scene).status == Status.REPORTED_DONE
 
 
 def test_nobody_of_the_owner_confirms_even_as_secretariat(

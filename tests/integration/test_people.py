@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -83,6 +84,26 @@ def create(session: Session, **values: Any) -> User:
         "now": make.NOW,
     }
     return accounts.create_user(session, **(defaults | values))
+
+
+def answer_link(session: Session, user: User, now: dt.datetime, state: str = "sent") -> AnswerLink:
+    email = outbox.queue_email(
+        session,
+        kind="digest",
+        addressee=outbox.to_user(user.id),
+        mail_from="a@b.example",
+        now=now,
+    )
+    email.state = state
+    link = AnswerLink(
+        email_id=email.id,
+        task_id=make.task(session).id,
+        user_id=user.id,
+        created_at=now,
+        expires_at=now.replace(year=2030),
+    )
+    session.add(link)
+    return link
 
 
 # Letting in.
@@ -263,12 +284,18 @@ def test_with_a_new_address_the_old_one_opens_no_door(
         user = session.get_one(User, kari.id)
         user.email_failed_at, user.email_failure = now(), "550 no such user"
         token = sign_in.create_sign_in_link(session, user=user, now=now())
+        sent = answer_link(session, kari, now())
+        waiting = answer_link(session, kari, now(), state="queued")
     as_user(admin).submit(f"/people/{kari.id}", email="kari@ny.example")
     assert theirs.get("/account").status_code == 302
     assert theirs.get(f"/sign-in/link/{token}").status_code == 410
     user_now = find(database, "kari@ny.example")
     assert user_now is not None
     assert (user_now.email_failed_at, user_now.email_failure) == (None, None)
+    with database.session(write=False) as session:
+        assert session.get_one(AnswerLink, sent.id).revoked_at == now()
+        # This mail has reached nobody and goes to the new address.
+        assert session.get_one(AnswerLink, waiting.id).revoked_at is None
 
 
 def test_an_address_that_somebody_has_is_refused_and_the_text_kept(
@@ -336,21 +363,7 @@ def test_whoever_is_shut_out_is_out_at_once(
     theirs = as_user(kari)
     with database.session(write=True) as session:
         token = sign_in.create_sign_in_link(session, user=session.merge(kari), now=now())
-        email = outbox.queue_email(
-            session,
-            kind="digest",
-            addressee=outbox.to_user(kari.id),
-            mail_from="a@b.example",
-            now=now(),
-        )
-        link = AnswerLink(
-            email_id=email.id,
-            task_id=make.task(session).id,
-            user_id=kari.id,
-            created_at=now(),
-            expires_at=now().replace(year=2030),
-        )
-        session.add(link)
+        link = answer_link(session, kari, now())
     client = as_user(admin)
     out = client.submit(f"/people/{kari.id}", action=f"/people/{kari.id}/deactivate")
     assert out.status_code == 303

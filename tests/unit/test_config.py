@@ -64,6 +64,12 @@ def test_the_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> No
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
 
 
+def test_a_file_without_a_key_signs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tracker.key").write_text("\n")
+    with pytest.raises(SettingError, match=rf"^TRACKER_SECRET_KEY: .*{tmp_path}/tracker.key"):
+        Settings.from_env({"TRACKER_DATABASE_URL": f"sqlite:///{tmp_path}/tracker.db"})
+
+
 @pytest.mark.parametrize("env", [{}, KEY], ids=["key to be made", "key given"])
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, env: dict[str, str]) -> None:
     (tmp_path / "file").write_text("")

@@ -17,7 +17,7 @@ from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.domain.status import ACTIVE
 from tracker.i18n import LOCALES
-from tracker.models import Actor, AnswerLink, Membership, Task, User
+from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
 from tracker.services import audit, sessions, sign_in
 from tracker.services.tasks import LARGEST_ID, visible_to
 
@@ -215,11 +215,6 @@ def deactivate(session: Session, *, by: Person, user_id: int, now: dt.datetime) 
         _require_another_admin(session, user)
     user.active = False
     _shut_out(session, user, now)
-    session.execute(
-        update(AnswerLink)
-        .where(AnswerLink.user_id == user.id, AnswerLink.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
     _record(session, by, "user.deactivated", user)
 
 
@@ -316,6 +311,14 @@ def _unique(session: Session, *, field: str, code: str) -> Iterator[None]:
 def _shut_out(session: Session, user: User, now: dt.datetime) -> None:
     sessions.revoke_all(session, user_id=user.id, now=now)
     sign_in.revoke_links(session, user_id=user.id, now=now)
+    # A mail that still waits will go to whom the person is by then.
+    gone = select(OutgoingEmail.id).where(OutgoingEmail.state != "queued")
+    session.execute(
+        update(AnswerLink)
+        .where(AnswerLink.user_id == user.id, AnswerLink.revoked_at.is_(None))
+        .where(AnswerLink.email_id.in_(gone))
+        .values(revoked_at=now)
+    )
 
 
 def _record(session: Session, by: Person | None, action: str, user: User, **changes: Any) -> None:

@@ -26,8 +26,11 @@ def report_of(session: Session, *, task: Task) -> StatusUpdate | None:
 
 def may_decide(by: Person, *, task: Task, report: StatusUpdate | None) -> bool:
     """Return whether `by` may confirm what was reported, or send it back."""
-    return may_decide_for(
-        by, reported_by=report.user_id if report else None, owner_id=task.owner_id
+    if report is None:
+        return may_decide_for(by, reported_by=None, owner_id=task.owner_id)
+    # The task may have got another owner since, but those who reported it stay who they are.
+    return report.actor_id not in by.actor_ids and may_decide_for(
+        by, reported_by=report.user_id, owner_id=task.owner_id
     )
 
 

@@ -63,7 +63,8 @@ def _stale(_error: StaleDataError) -> tuple[str, int]:
 
 
 def _crash(error: Exception) -> tuple[str, int]:
-    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    # The rule and not the path, which may hold the secret of a link.
+    current_app.logger.error("%s %s failed", request.method, request.url_rule, exc_info=error)
     # The transaction may be broken; the error page reads in a fresh one.
     transaction = g.pop("db", None)
     if transaction is not None:

@@ -68,6 +68,10 @@ _LIMITS: Final[tuple[tuple[type[Field], int], ...]] = (
 )
 
 
+# Controls, and separators of lines and paragraphs: no header of a mail may hold one.
+_BREAKING: Final = frozenset({"Cc", "Zl", "Zp"})
+
+
 class _Words:
     """WTForms' interface to a catalogue; the locale is that of the moment."""
 
@@ -187,7 +191,9 @@ def clean(text: str | None) -> str | None:
     if text is None:
         return None
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+    return "".join(
+        c for c in text if c in "\n\t" or unicodedata.category(c) not in _BREAKING
+    ).strip()
 
 
 def _kept(path: str) -> MultiDict[str, str] | None:

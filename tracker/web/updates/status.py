@@ -68,7 +68,8 @@ def no_change(task_id: int) -> Response:
     )
     flash(_("Saved: no change."), "success")
     came_from = urlsplit(request.referrer or "")
-    if came_from.netloc == request.host and not came_from.path.endswith("/update"):
+    is_own = came_from.netloc == request.host and not came_from.path.startswith("//")
+    if is_own and not came_from.path.endswith("/update"):
         return redirect(came_from._replace(scheme="", netloc="").geturl(), 303)
     return redirect(url_for("tasks.show", task_id=task_id), 303)
 
