@@ -656,7 +656,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "audience IN ('responsible', 'leads', 'mailbox', 'coordinator', 'contributors', 'author')",
+            "audience IN ('responsible', 'leads', 'mailbox', 'coordinator', 'author')",
             name=op.f("ck_reminders_audience"),
         ),
         sa.CheckConstraint(

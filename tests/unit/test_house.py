@@ -5,10 +5,9 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
-from tracker import web
+from tracker import FEATURES, web
 
 ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 450
@@ -22,16 +21,9 @@ def test_imports_run_one_way() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_rule_that_features_do_not_know_each_other_names_them_all() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    [contract] = [
-        contract
-        for contract in project["tool"]["importlinter"]["contracts"]
-        if contract["name"] == "Web features do not know each other"
-    ]
-    named = {name.strip("() \n") for name in contract["layers"][0].split("|")}
-    features = {f"tracker.web.{m.name}" for m in pkgutil.iter_modules(web.__path__) if m.ispkg}
-    assert features <= named
+def test_every_feature_of_the_web_is_part_of_the_application() -> None:
+    features = {module.name for module in pkgutil.iter_modules(web.__path__) if module.ispkg}
+    assert {blueprint.name for blueprint in FEATURES} == features
 
 
 def test_no_file_is_so_long_that_it_asks_to_be_split() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tracker.db import Base
+from tracker.domain.reminder_facts import Audience
 from tracker.models.columns import ActorId, Code, Id, LongText, TaskId, UserId, one_of
 from tracker.models.mail import OutgoingEmail
 
@@ -36,9 +37,7 @@ class Reminder(Base):
     __tablename__ = "reminders"
     __table_args__ = (
         one_of("state", "planned", "sent", "superseded", "cancelled"),
-        one_of(
-            "audience", "responsible", "leads", "mailbox", "coordinator", "contributors", "author"
-        ),
+        one_of("audience", *Audience),
         UniqueConstraint(
             "task_id",
             "series",

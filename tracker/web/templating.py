@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, g, request, session, url_for
 
 from tracker import clock, i18n
-from tracker.web import context
+from tracker.web import context, words
 
 STATIC = Path(__file__).parents[1] / "static"
 CSP = (
@@ -119,6 +119,7 @@ def init_app(app: Flask) -> None:
         asset=asset,
         current_locale=i18n.get_locale,
         deadline=i18n.format_deadline,
+        words=words,
         once=once,
         task_address=task_address,
     )

@@ -1,7 +1,4 @@
-"""The names of codes in forms' choices and other text made by Python; msgids in English.
-
-Templates have the same words as macros in components/status.html.
-"""
+"""The names of codes, for forms' choices and for templates (as `words`); msgids in English."""
 
 from __future__ import annotations
 
@@ -10,7 +7,9 @@ from typing import Final
 
 from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
-from tracker.i18n import N_, gettext
+from tracker.i18n import N_, get_locale, gettext
+from tracker.mail import digest
+from tracker.models import Task
 
 KINDS: Final[dict[str, str]] = {
     Kind.RECOMMENDATION: N_("Recommendation"),
@@ -61,9 +60,15 @@ NOTE_KINDS: Final[dict[str, str]] = {
     "theme": N_("Topic"),
     "remark": N_("Remark"),
 }
+PARTS: Final = digest.PARTS
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}
 
 
 def choices(names: Mapping[str, str], first: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return `{code: name}` in the person's language, after `first`, which is so already."""
     return {**(first or {})} | {str(code): gettext(name) for code, name in names.items()}
+
+
+def title(task: Task) -> str:
+    """Return a task's title in the person's language where there is one, else in bokmål."""
+    return (task.title_nn if get_locale() == "nn" else "") or task.title_nb

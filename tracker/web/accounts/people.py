@@ -16,7 +16,6 @@ from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import NewPersonForm, PersonForm, RoleForm
 from tracker.web.context import db, now, person, tracker
 from tracker.web.forms import clean, row_id
-from tracker.web.words import ROLES
 
 
 @blueprint.get("/people")
@@ -31,7 +30,7 @@ def people() -> ResponseReturnValue:
         before=request.args.get("before", type=row_id),
         after=request.args.get("after", type=row_id),
     )
-    return render_template("accounts/people.html", page=page, search=search, roles=ROLES)
+    return render_template("accounts/people.html", page=page, search=search)
 
 
 @blueprint.route("/people/new", methods=["GET", "POST"])
@@ -176,7 +175,6 @@ def _person_page(
         user=user,
         form=form or PersonForm(action=here, obj=user),
         role_form=role_form or _role_form(user_id),
-        roles=ROLES,
         open_tasks=accounts.open_tasks(db(), by=person(), user_id=user_id),
     )
     return html, HTTPStatus.BAD_REQUEST if request.method == "POST" else HTTPStatus.OK

@@ -9,7 +9,7 @@ from tracker.domain.roles import Role
 from tracker.domain.versions import version_of
 from tracker.i18n import _
 from tracker.services import actors
-from tracker.web import access, words
+from tracker.web import access
 from tracker.web.actors.forms import ActorForm
 from tracker.web.context import db, person, today
 from tracker.web.differences import Change, between
@@ -39,7 +39,6 @@ def show(actor_id: int) -> str:
         "actors/show.html",
         detail=actors.read(db(), by=person(), actor_id=actor_id, today=today()),
         may_edit=actors.may_edit(person()),
-        roles=words.ROLES,
     )
 
 

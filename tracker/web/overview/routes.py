@@ -8,8 +8,9 @@ from typing import Any, Final
 from flask import Blueprint, render_template, url_for
 
 from tracker.domain.status import Status
-from tracker.i18n import _, get_locale
+from tracker.i18n import _
 from tracker.services import overview, progress
+from tracker.web import words
 from tracker.web.access import signed_in
 from tracker.web.context import db, now, person, today
 
@@ -53,10 +54,9 @@ def index() -> str:
 
 def _task_bar(row: progress.Standing) -> dict[str, Any]:
     task = row.task
-    title = task.title_nn if get_locale() == "nn" and task.title_nn else task.title_nb
     return {
         "label": task.ref,
-        "name": f"{task.ref} {title}",
+        "name": f"{task.ref} {words.title(task)}",
         "href": url_for("tasks.show", task_id=task.id),
         "counts": row.measures,
     }

@@ -9,7 +9,7 @@ from tracker.domain.roles import Role
 from tracker.domain.versions import version_of
 from tracker.i18n import _
 from tracker.services import sources
-from tracker.web import access, words
+from tracker.web import access
 from tracker.web.context import db, person, today
 from tracker.web.differences import Change, between
 from tracker.web.forms import attempt
@@ -34,7 +34,6 @@ def show(source_id: int) -> str:
     return render_template(
         "sources/show.html",
         detail=sources.read(db(), by=person(), source_id=source_id, today=today()),
-        note_kinds=words.NOTE_KINDS,
     )
 
 

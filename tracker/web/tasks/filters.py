@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import url_for
 from wtforms import BooleanField, DateField, SelectField, StringField
 from wtforms.validators import Optional
 
@@ -14,7 +14,7 @@ from tracker import i18n
 from tracker.i18n import N_, _, _l
 from tracker.services.task_list import EVERY_STATUS, NOT_SETTLED, Filters, Sort
 from tracker.web import words
-from tracker.web.forms import BaseForm, Longest
+from tracker.web.forms import AddressForm, Longest
 
 SORTS: Final[dict[str, str]] = {
     Sort.DEADLINE: N_("Deadline"),
@@ -24,11 +24,8 @@ SORTS: Final[dict[str, str]] = {
 ORDINARY_SORT: Final = Sort.DEADLINE
 
 
-class FilterForm(BaseForm):
-    """A GET form; what is not valid is named beside its field and left out of the list."""
-
-    class Meta(BaseForm.Meta):
-        csrf = False
+class FilterForm(AddressForm):
+    """What the address of the list asks for."""
 
     q = StringField(_l("Search in title, reference and quote"), [Longest(100)])
     owner = SelectField(_l("Owner"), default="")
@@ -44,7 +41,7 @@ class FilterForm(BaseForm):
 
     def __init__(self, owners: dict[int, str], themes: list[str]) -> None:
         """Take the actors by their id and the themes to choose among."""
-        super().__init__(formdata=request.args)
+        super().__init__()
         everything = _("All")
         self.owner.choices = {"": everything} | {str(key): name for key, name in owners.items()}
         self.kind.choices = words.choices(words.KINDS, {"": everything})
@@ -54,10 +51,6 @@ class FilterForm(BaseForm):
         )
         self.theme.choices = {"": everything} | {theme: theme for theme in themes}
         self.sort.choices = words.choices(SORTS)
-
-    def valid(self, name: str) -> Any:
-        """Return what field `name` holds, or None where it is empty or was refused."""
-        return None if self[name].errors else self[name].data or None
 
     def filters(self, *, under_id: int | None, goal_id: int | None) -> Filters:
         """Return the filters that are valid."""

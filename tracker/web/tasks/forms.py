@@ -50,7 +50,9 @@ class TextsForm(BaseForm):
 
     def offer(self, *, goals: Iterable[Task], context: Context) -> None:
         """Take the goals and notes to choose among."""
-        self.goals.choices = [SelectChoice(goal.id, f"{goal.ref} {title(goal)}") for goal in goals]
+        self.goals.choices = [
+            SelectChoice(goal.id, f"{goal.ref} {words.title(goal)}") for goal in goals
+        ]
         self.context.choices = [
             SelectChoice(note.id, f"{source.key}: {note_text(note)}")
             for source, notes in context
@@ -115,7 +117,7 @@ class NewForm(TextsForm):
         """Take the recommendations and sources to choose among."""
         self.kind.choices = words.choices(words.KINDS)
         self.under.choices = {"": _("Nothing")} | {
-            str(task.id): f"{task.ref} {title(task)}" for task in parents
+            str(task.id): f"{task.ref} {words.title(task)}" for task in parents
         }
         self.source.choices = {"": _("None")} | {
             str(source.id): f"{source.key}: {source.title}" for source in sources
@@ -241,11 +243,6 @@ class SettleForm(DeadlineForm):
             status=_status(self.status.data),
             reason=self.reason.data or "",
         )
-
-
-def title(task: Task) -> str:
-    """Return the title in the person's language where there is one."""
-    return (task.title_nn if get_locale() == "nn" else "") or task.title_nb
 
 
 def note_text(note: ContextNote) -> str:
