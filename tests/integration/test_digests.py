@@ -222,7 +222,7 @@ def test_the_owner_is_told_what_was_decided_and_why(office: Office) -> None:
 
     assert email.subject == "Nytt om 4 oppgaver"
     for sentence in (
-        "Sendt tilbake: Den regnes ikke som gjennomført ennå.\n«Mangler evaluering.»\n",
+        "Sendt tilbake. Den regnes ikke som gjennomført ennå.\n«Mangler evaluering.»\n",
         "Bekreftet gjennomført. Takk for innsatsen.\n",
         "Den nye fristen er godkjent.\n«Fordi A-3.»\n",
         "Den nye fristen ble ikke godkjent. Den gamle gjelder.\n«Fordi A-4.»\n",
@@ -277,6 +277,35 @@ def test_what_is_raised_names_who_has_not_answered(office: Office) -> None:
 
     assert email.subject == "1 løftet til deg – venter på deg"
     assert "Det har ikke kommet svar fra Kari Nordmann." in (email.text_body or "")
+
+
+def test_what_is_raised_does_not_deny_an_earlier_answer(office: Office) -> None:
+    with office.database.session(write=True) as session:
+        actor, kari = ks(session)
+        make.user(session, at=actor, role=Role.LEAD, email="leder@ks.example")
+        answered = {"last_update_at": make.NOW - 16 * DAY}
+        late = make.TODAY - 17 * DAY
+        make.task(session, owner=actor, responsible=kari, deadline=late, **answered)
+    text = office.run()["leder@ks.example"].text_body or ""
+
+    assert "Kari Nordmann har ansvaret. Siste svar kom lørdag 14. februar 2026." in text
+
+
+def test_of_several_decisions_on_a_deadline_only_the_last_is_told(office: Office) -> None:
+    with office.database.session(write=True) as session:
+        actor, kari = ks(session)
+        boss = secretariat(session)
+        until = make.TODAY + 200 * DAY
+        task = make.task(session, owner=actor, responsible=kari, deadline=until)
+        for reason in ("Den første.", "Den siste."):
+            set_directly = {"requested_by": boss, "decided_by": boss, "decided_at": make.NOW}
+            make.deadline_change(
+                session, task, until, outcome="approved", reason=reason, **set_directly
+            )
+    text = office.run()[KARI].text_body or ""
+
+    assert "Den siste." in text
+    assert "Den første." not in text
 
 
 def test_the_receiver_reads_their_own_language_and_title(office: Office) -> None:

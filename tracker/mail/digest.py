@@ -41,6 +41,7 @@ _NOTICES: Final = {
     "not_mine": N_("%(who)s says that this is somebody else's task."),
     "look_again": N_("On hold until now. Is it time to go on?"),
     "raised": N_("No answer has come from %(who)s."),
+    "raised_after_answer": N_("%(who)s is responsible. The last answer came on %(what)s."),
     "unsettled": N_("Not settled: %(what)s."),
 }
 

@@ -29,7 +29,6 @@ from tracker.services.tasks import unsettled_parts, visible_to
 
 CANCELLED_BY_CHANGE: Final = "changed"
 _ORDER: Final = {section: number for number, section in enumerate(Section)}
-_RAISED: Final = frozenset({StepKind.ESCALATE_LEAD, StepKind.ESCALATE_COORDINATOR})
 # News that the receiver may want to answer at once, if only to say that the task is not theirs.
 _ANSWERABLE_NEWS: Final = frozenset({StepKind.ASSIGNED, StepKind.SENT_BACK})
 _OWNERS_SIDE: Final = frozenset({Audience.RESPONSIBLE, Audience.LEADS, Audience.MAILBOX})
@@ -88,7 +87,7 @@ def build(
             reminder.settled_at = now
     if not by_task:
         return None
-    words = _Words(session, by_task, locale)
+    words = _Words(session, by_task, locale, settings.timezone)
     links = _Links(session, email, by_task, settings, now)
     with i18n.use_locale(locale):
         lines = [
@@ -119,9 +118,14 @@ class _Words:
     """Names, titles and reasons that the lines of one digest need."""
 
     def __init__(
-        self, session: Session, by_task: Mapping[int, Sequence[Reminder]], locale: str
+        self,
+        session: Session,
+        by_task: Mapping[int, Sequence[Reminder]],
+        locale: str,
+        timezone: str,
     ) -> None:
         self.locale = locale
+        self.timezone = timezone
         self.tasks = {
             task.id: task
             for task in session.scalars(
@@ -266,10 +270,18 @@ def _line(
         ),
         notices=tuple(
             notice
-            for reminder in reminders
+            for reminder in _newsworthy(reminders)
             if (notice := _notice(reminder, task, words)) is not None
         ),
     )
+
+
+def _newsworthy(reminders: Sequence[Reminder]) -> list[Reminder]:
+    """Put whose the task is first, and of several decisions on the deadline keep the last."""
+    decided = [each for each in reminders if each.step == StepKind.DEADLINE_DECIDED]
+    outdated = sorted(decided, key=lambda each: int(each.occurrence))[:-1]
+    kept = [each for each in reminders if each not in outdated]
+    return sorted(kept, key=lambda each: each.step != StepKind.ASSIGNED)
 
 
 def _notice(reminder: Reminder, task: Task, words: _Words) -> Notice | None:
@@ -283,7 +295,11 @@ def _notice(reminder: Reminder, task: Task, words: _Words) -> Notice | None:
             parts = [i18n.gettext(PARTS[part]) for part in unsettled_parts(task)]
             return Notice(kind=reminder.step, what=i18n.format_list(parts))
         case StepKind.ESCALATE_LEAD | StepKind.ESCALATE_COORDINATOR:
-            return Notice(kind="raised", who=task.responsible.name if task.responsible else owner)
+            who = task.responsible.name if task.responsible else owner
+            if task.last_update_at is None:
+                return Notice(kind="raised", who=who)
+            last = i18n.format_date_long(local_date(task.last_update_at, words.timezone))
+            return Notice(kind="raised_after_answer", who=who, what=last)
         case StepKind.SENT_BACK:
             update = words.updates.get(cause)
             return Notice(kind="sent_back", detail=update.comment if update else "")

@@ -109,6 +109,7 @@ def thanks(token: str) -> Page:
         task=visit.task,
         token=token,
         given=given,
+        pending=answers.situation(db(), visit=visit, today=today()).pending,
         others=others,
     )
     return page, 200
