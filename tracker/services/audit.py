@@ -166,17 +166,6 @@ def verify(session: Session, *, expected_head: str | None = None) -> Verificatio
     return Verification(number, previous, None)
 
 
-def history(session: Session, *, entity: str, entity_id: int) -> list[AuditEvent]:
-    """Return the events of one thing with their details, oldest first."""
-    return list(
-        session.scalars(
-            select(AuditEvent)
-            .where(AuditEvent.entity == entity, AuditEvent.entity_id == entity_id)
-            .order_by(AuditEvent.id)
-        )
-    )
-
-
 def _damage_of(
     event: AuditEvent,
     details: AuditDetails | None,
