@@ -79,6 +79,11 @@ def person(
     return sessions.person_of(user(session, name, at=at, role=role, **values))
 
 
+def person_of(session: Session, who: User) -> Person:
+    """A user as who acts, with the roles they have by now."""
+    return sessions.person_of(session.get_one(User, who.id))
+
+
 def coordinator(session: Session, name: str = "Sekretær", **values: Any) -> Person:
     return person(session, name, role=Role.COORDINATOR, **values)
 

@@ -14,8 +14,3 @@ def now() -> dt.datetime:
 def local_date(moment: dt.datetime, timezone: str) -> dt.date:
     """Return the date that `moment` (aware) falls on in `timezone` (IANA name)."""
     return moment.astimezone(ZoneInfo(timezone)).date()
-
-
-def today(timezone: str) -> dt.date:
-    """Return today's date in `timezone` (IANA name)."""
-    return local_date(now(), timezone)

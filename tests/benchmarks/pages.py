@@ -19,8 +19,7 @@ from tests.benchmarks.installations import Installation
 from tests.benchmarks.load import ONCE_OR_MORE, Clients, Request, Sample
 from tests.benchmarks.servers import Server, gunicorn, wait_for
 from tests.client import session_token, tracker_of
-from tracker import create_app
-from tracker.clock import today
+from tracker import clock, create_app
 from tracker.domain.status import Status
 from tracker.models import StatusUpdate, Task, User
 from tracker.services import sign_in
@@ -96,7 +95,7 @@ class Site:
             .where(
                 Task.owner_id == self._owned()[0],
                 Task.status == Status.IN_PROGRESS,
-                Task.deadline > today("Europe/Oslo"),
+                Task.deadline > clock.local_date(clock.now(), "Europe/Oslo"),
             )
             .order_by(Task.changed_at, Task.id)
         )

@@ -27,7 +27,7 @@ from tracker.domain.roles import Person, Role
 from tracker.domain.status import Assessment, Status
 from tracker.domain.updates import Answer, Author
 from tracker.models import DeadlineChange, StatusUpdate, Task, User
-from tracker.services import closing, sessions, updates
+from tracker.services import closing, updates
 
 Sign = Callable[[User], Client]
 STEPS = ("confirm", "send-back", "take-back", "reopen", "drop")
@@ -35,9 +35,7 @@ STEPS = ("confirm", "send-back", "take-back", "reopen", "drop")
 
 def person(database: Database, user: User) -> Person:
     with database.session(write=False) as session:
-        found = sessions.load_person(session, user_id=user.id)
-    assert found is not None
-    return found
+        return make.person_of(session, user)
 
 
 def reported(database: Database, by: str = "kari") -> Scene:

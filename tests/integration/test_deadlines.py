@@ -18,7 +18,7 @@ from tracker.domain.errors import ConflictError
 from tracker.domain.roles import Role
 from tracker.domain.status import Precision, Status
 from tracker.models import DeadlineChange, User
-from tracker.services import deadlines, sessions
+from tracker.services import deadlines
 
 Sign = Callable[[User], Client]
 
@@ -31,8 +31,7 @@ def asked(database: Database, *, by: str = "kari", **task: Any) -> Scene:
     """A scene in which somebody has asked for 1 September."""
     scene = set_up(database, **task)
     with database.session(write=True) as session:
-        person = sessions.load_person(session, user_id=getattr(scene, by).id)
-        assert person is not None
+        person = make.person_of(session, getattr(scene, by))
         deadlines.request(
             session, by=person, task_id=scene.task.id, new=dt.date(2026, 9, 1),
             precision=Precision.DAY, reason="Anskaffelsen.", now=NOW, timezone=ZONE,
@@ -163,8 +162,7 @@ def test_a_decision_is_about_the_request_that_was_seen(database: Database, as_us
     page = client.page(path(scene, "/decide"))
     (form,) = [form for form in forms(page, path(scene, "/decide")) if "decision" in form.fields]
     with database.session(write=True) as session:
-        kari = sessions.load_person(session, user_id=scene.kari.id)
-        assert kari is not None
+        kari = make.person_of(session, scene.kari)
         deadlines.withdraw(session, by=kari, task_id=scene.task.id, now=NOW, timezone=ZONE)
         deadlines.request(
             session, by=kari, task_id=scene.task.id, new=dt.date(2027, 1, 1),
@@ -243,8 +241,7 @@ def test_the_owner_cannot_decide(database: Database, as_user: Sign) -> None:
 def test_two_requests_at_once_are_refused_below_the_form_too(database: Database) -> None:
     scene = asked(database)
     with database.session(write=True) as session:
-        ola = sessions.load_person(session, user_id=scene.ola.id)
-        assert ola is not None
+        ola = make.person_of(session, scene.ola)
         with pytest.raises(ConflictError, match="deadline_already_asked"):
             deadlines.request(
                 session, by=ola, task_id=scene.task.id, new=dt.date(2027, 1, 1),

@@ -30,7 +30,7 @@ from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Channel, Hindrance, Status
 from tracker.domain.updates import Answer, Author, Side
 from tracker.models import DeadlineChange, Membership, Reminder, StatusUpdate, User
-from tracker.services import deadlines, sessions, updates
+from tracker.services import deadlines, updates
 
 Sign = Callable[[User], Client]
 ON_TRACK = Answer(assessment=Assessment.ON_TRACK)
@@ -38,8 +38,7 @@ ON_TRACK = Answer(assessment=Assessment.ON_TRACK)
 
 def author(database: Database, user: User) -> Author:
     with database.session(write=False) as session:
-        person = sessions.load_person(session, user_id=user.id)
-    assert person is not None
+        person = make.person_of(session, user)
     return Author(person=person)
 
 

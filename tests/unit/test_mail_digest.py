@@ -67,7 +67,7 @@ def rendered(*lines: Line, locale: str = "nb", **changes: object) -> letters.Ren
     return letters.digest(replace(FRAME, locale=locale), digest_of(*lines, **changes))
 
 
-def test_the_digest_reads_as_designed() -> None:
+def test_the_digest_reads_as_the_model_mail() -> None:
     assert rendered(DUE, OVERDUE).subject == (
         "1 over fristen, 1 med frist 15. juni – status fra deg"
     )
@@ -128,7 +128,7 @@ YEAR = replace(DUE, ref="DIFI-5.3", deadline=dt.date(2027, 12, 31), precision="y
         ((DECIDE,), "1 å avgjøre – venter på deg"),
         ((replace(OVERDUE, section=Section.RAISED),), "1 løftet til deg – venter på deg"),
         ((OVERDUE, NOTICE), "1 over fristen – status fra deg"),
-        ((NOTICE,), "DIFI-2: Sendt tilbake: Den regnes ikke som gjennomført ennå"),
+        ((NOTICE,), "DIFI-2: Sendt tilbake. Den regnes ikke som gjennomført ennå"),
         ((NOTICE, replace(NOTICE, ref="X")), "Nytt om 2 oppgaver"),
         (
             (NOTICE, DECIDE, QUESTION, DUE, OVERDUE),

@@ -162,9 +162,7 @@ def test_no_change_repeats_only_what_still_can_hold() -> None:
         (Step.DROP, Status.REPORTED_DONE, Status.DROPPED),
     ],
 )
-def test_steps_lead_where_the_design_says(
-    step: Step, status: Status | None, result: Status
-) -> None:
+def test_steps_lead_where_the_rules_say(step: Step, status: Status | None, result: Status) -> None:
     assert after_step(step, status) is result
 
 

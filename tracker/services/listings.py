@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from tracker.domain.errors import NotFoundError
 from tracker.models import Actor, Membership, Task, User
+from tracker.services.sign_in import address_of
 from tracker.services.tasks import visible_to
 
 
@@ -80,7 +81,7 @@ def tasks(session: Session) -> list[ListedTask]:
 
 def user_by_email(session: Session, email: str) -> User:
     """Return the person with this address; raises NotFoundError."""
-    user = session.scalar(select(User).where(User.email == email.strip().lower()))
+    user = session.scalar(select(User).where(User.email == address_of(email)))
     if user is None:
         raise NotFoundError("no_such_person")
     return user

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.models import Membership, User, UserSession
@@ -162,11 +162,3 @@ def _person(user_id: int, name: str, locale: str, memberships: Iterable[Any]) ->
         lead_of=frozenset(a for a, role in actors if a is not None and role == Role.LEAD),
         roles=frozenset(Role(role) for _, role in actors),
     )
-
-
-def load_person(session: Session, *, user_id: int) -> Person | None:
-    """Return an active user as a person; None where there is none."""
-    user = session.scalar(
-        select(User).where(User.id == user_id, User.active).options(selectinload(User.memberships))
-    )
-    return None if user is None else person_of(user)

@@ -158,6 +158,11 @@ class Attempt(Generic[Result]):
     conflict: str = ""
     """Why it could not be done any more, in words."""
 
+    @property
+    def is_done(self) -> bool:
+        """Return whether it was done, for what has no result."""
+        return self.status == 303
+
 
 def attempt(form: BaseForm, act: Callable[[], Result]) -> Attempt[Result]:
     """Do `act` if the form was sent and is in order; what it refuses is shown in the form."""

@@ -9,7 +9,6 @@ from typing import Final
 from flask import flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.domain.errors import InvalidError
 from tracker.i18n import _
 from tracker.services import accounts, passwords, sessions
 from tracker.web import access, context
@@ -18,6 +17,7 @@ from tracker.web.accounts.browsers import name_of
 from tracker.web.accounts.forms import PasswordForm, ProfileForm
 from tracker.web.accounts.sign_in import BY_LINK, leave
 from tracker.web.context import db, now, person
+from tracker.web.forms import attempt
 
 PROVEN_FOR: Final = dt.timedelta(minutes=30)
 """How long coming in through a mailed link stands for a forgotten password."""
@@ -29,18 +29,14 @@ def account() -> ResponseReturnValue:
     """Show one's account, or change name and language."""
     user = accounts.own(db(), by=person())
     form = ProfileForm(obj=user)
-    status = HTTPStatus.OK
-    if form.is_submitted():
-        status = HTTPStatus.BAD_REQUEST
-        if form.validate():
-            try:
-                accounts.edit_own(db(), by=person(), name=form.name.data, locale=form.locale.data)
-            except InvalidError as error:
-                form.refuse(error)
-            else:
-                session["locale"] = form.locale.data
-                flash(_("Saved."), "success")
-                return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
+    tried = attempt(
+        form,
+        lambda: accounts.edit_own(db(), by=person(), name=form.name.data, locale=form.locale.data),
+    )
+    if tried.is_done:
+        session["locale"] = form.locale.data
+        flash(_("Saved."), "success")
+        return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
     html = render_template(
         "accounts/account.html",
         form=form,
@@ -49,7 +45,7 @@ def account() -> ResponseReturnValue:
         this_browser=context.session_id(),
         name_of=name_of,
     )
-    return html, status
+    return html, tried.status
 
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
@@ -59,24 +55,24 @@ def password() -> ResponseReturnValue:
     user = accounts.own(db(), by=person())
     proven = now().timestamp() - session.get(BY_LINK, 0) < PROVEN_FOR.total_seconds()
     form = PasswordForm()
-    if form.validate_on_submit():
-        try:
-            passwords.set_own(
-                db(),
-                by=person(),
-                current=form.current_password.data or "",
-                new=form.new_password.data,
-                proven=proven,
-                session_id=context.session_id(),
-                now=now(),
-            )
-        except InvalidError as error:
-            context.commit_despite_error()
-            form.refuse(error)
-        else:
-            session.pop(BY_LINK, None)
-            flash(_("Your new password is in force. Other browsers are signed out."), "success")
-            return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
+    tried = attempt(
+        form,
+        lambda: passwords.set_own(
+            db(),
+            by=person(),
+            current=form.current_password.data or "",
+            new=form.new_password.data,
+            proven=proven,
+            session_id=context.session_id(),
+            now=now(),
+        ),
+    )
+    if tried.is_done:
+        session.pop(BY_LINK, None)
+        flash(_("Your new password is in force. Other browsers are signed out."), "success")
+        return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
+    # A wrong present password counts as an attempt.
+    context.commit_despite_error()
     html = render_template(
         "accounts/password.html",
         form=form,
@@ -84,7 +80,7 @@ def password() -> ResponseReturnValue:
         asks_current=bool(user.password_hash) and not proven,
         shortest=passwords.SHORTEST,
     )
-    return html, HTTPStatus.BAD_REQUEST if form.is_submitted() else HTTPStatus.OK
+    return html, tried.status
 
 
 @blueprint.post("/account/browsers/<int:session_id>/sign-out")

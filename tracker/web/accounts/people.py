@@ -7,7 +7,6 @@ from http import HTTPStatus
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.domain.errors import InvalidError
 from tracker.domain.roles import Role
 from tracker.i18n import _
 from tracker.services import accounts
@@ -15,7 +14,7 @@ from tracker.web import access
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import NewPersonForm, PersonForm, RoleForm
 from tracker.web.context import db, now, person, tracker
-from tracker.web.forms import clean, row_id
+from tracker.web.forms import attempt, clean, row_id
 
 
 @blueprint.get("/people")
@@ -45,34 +44,26 @@ def new_person() -> ResponseReturnValue:
         actor_id=request.args.get("actor", type=row_id),
         locale=tracker().settings.locale,
     )
-    if form.validate_on_submit():
-        try:
-            user = accounts.create_user(
-                db(),
-                by=by,
-                email=form.email.data,
-                name=form.name.data,
-                actor_id=form.actor_id.data,
-                role=Role(form.role.data),
-                locale=form.locale.data,
-                now=now(),
-            )
-        except InvalidError as error:
-            form.refuse(error)
-        else:
-            flash(
-                _(
-                    "%(name)s can now sign in with the address %(email)s.",
-                    name=user.name,
-                    email=user.email,
-                ),
-                "success",
-            )
-            return redirect(
-                _after_new(by.is_admin, user.id, form.actor_id.data), HTTPStatus.SEE_OTHER
-            )
-    html = render_template("accounts/new_person.html", form=form)
-    return html, HTTPStatus.BAD_REQUEST if form.is_submitted() else HTTPStatus.OK
+    tried = attempt(
+        form,
+        lambda: accounts.create_user(
+            db(),
+            by=by,
+            email=form.email.data,
+            name=form.name.data,
+            actor_id=form.actor_id.data,
+            role=Role(form.role.data),
+            locale=form.locale.data,
+            now=now(),
+        ),
+    )
+    if (user := tried.result) is not None:
+        words = _(
+            "%(name)s can now sign in with the address %(email)s.", name=user.name, email=user.email
+        )
+        flash(words, "success")
+        return redirect(_after_new(by.is_admin, user.id, form.actor_id.data), HTTPStatus.SEE_OTHER)
+    return render_template("accounts/new_person.html", form=form), tried.status
 
 
 @blueprint.route("/people/<int:user_id>", methods=["GET", "POST"])
@@ -81,22 +72,19 @@ def show_person(user_id: int) -> ResponseReturnValue:
     """Show a person, or change name, address and language."""
     user = accounts.get(db(), by=person(), user_id=user_id)
     form = PersonForm(obj=user)
-    if form.validate_on_submit():
-        try:
-            accounts.edit(
-                db(),
-                by=person(),
-                user_id=user_id,
-                email=form.email.data,
-                name=form.name.data,
-                locale=form.locale.data,
-                now=now(),
-            )
-        except InvalidError as error:
-            form.refuse(error)
-        else:
-            return _saved(user_id)
-    return _person_page(user_id, form=form)
+    tried = attempt(
+        form,
+        lambda: accounts.edit(
+            db(),
+            by=person(),
+            user_id=user_id,
+            email=form.email.data,
+            name=form.name.data,
+            locale=form.locale.data,
+            now=now(),
+        ),
+    )
+    return _saved(user_id) if tried.is_done else _person_page(user_id, form=form)
 
 
 @blueprint.post("/people/<int:user_id>/roles")
@@ -104,20 +92,17 @@ def show_person(user_id: int) -> ResponseReturnValue:
 def give_role(user_id: int) -> ResponseReturnValue:
     """Give a person one more role."""
     form = _role_form(user_id)
-    if form.validate():
-        try:
-            accounts.give_role(
-                db(),
-                by=person(),
-                user_id=user_id,
-                role=Role(form.role.data),
-                actor_id=form.actor_id.data,
-            )
-        except InvalidError as error:
-            form.refuse(error)
-        else:
-            return _saved(user_id)
-    return _person_page(user_id, role_form=form)
+    tried = attempt(
+        form,
+        lambda: accounts.give_role(
+            db(),
+            by=person(),
+            user_id=user_id,
+            role=Role(form.role.data),
+            actor_id=form.actor_id.data,
+        ),
+    )
+    return _saved(user_id) if tried.is_done else _person_page(user_id, role_form=form)
 
 
 @blueprint.post("/people/<int:user_id>/roles/<int:membership_id>/take")
