@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def daily(database: Database, *, now: dt.datetime) -> None:
-    """Note the head of the audit log outside the database, and forget what has run out.
+    """Note the head of the audit log outside the database, forget what has run out, count anew.
 
     A tail that somebody cuts off shows only against a head that was kept elsewhere: in the log.
     """
@@ -20,4 +20,5 @@ def daily(database: Database, *, now: dt.datetime) -> None:
         number, head = audit.head(session)
         sessions.forget_ended(session, now=now)
         sign_in.forget_links(session, now=now)
+    database.optimize()
     logger.info("audit log: %s events, last hash %s", number, head)

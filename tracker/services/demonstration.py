@@ -104,6 +104,7 @@ def enlarge(
             days=days,
             progress=progress,
         )
+    database.optimize()
 
 
 def _empty(session: Session) -> None:

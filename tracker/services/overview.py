@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from tracker.domain.flags import Flag
 from tracker.domain.reminder_steps import Rules
 from tracker.domain.roles import Person
-from tracker.domain.status import ACTIVE, FINISHED, Assessment, Precision, Status
+from tracker.domain.status import ACTIVE, Assessment, Precision, Status
 from tracker.domain.updates import Standing, may_repeat
 from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
-from tracker.models.tasks import UNSETTLED
+from tracker.models.tasks import OPEN, UNSETTLED
 from tracker.services.progress import ActorNumbers, flag
 from tracker.services.tasks import is_overdue, unsettled_parts, visible_to
 
@@ -126,11 +126,7 @@ def mine(session: Session, *, by: Person, now: dt.datetime, today: dt.date) -> M
         WAITING_SHOWN,
         Task.deadline_key,
     )
-    responsible = session.scalar(
-        visible_to(by)
-        .with_only_columns(func.count())
-        .where(mine, or_(Task.status.is_(None), Task.status.not_in(FINISHED)))
-    )
+    responsible = session.scalar(visible_to(by).with_only_columns(func.count()).where(mine, OPEN))
     rows = [_waiting(task, now=now, today=today) for task in waiting.tasks]
     return Mine(rows, waiting.total, responsible or 0)
 
@@ -194,7 +190,7 @@ def actor_standing(
     total, overdue, uncertain, off_track = session.execute(
         ours.with_only_columns(
             func.count(), *(func.sum(case((what, 1), else_=0)) for what in (late, *worried))
-        ).where(or_(Task.status.is_(None), Task.status.not_in(FINISHED)))
+        ).where(OPEN)
     ).one()
     attention = session.scalars(
         ours.where(or_(late, *worried))
@@ -202,13 +198,22 @@ def actor_standing(
         .limit(SHOWN)
         .options(joinedload(Task.owner))
     ).all()
-    news = session.execute(
-        ours.join(StatusUpdate, StatusUpdate.task_id == Task.id)
-        .with_only_columns(StatusUpdate, Task)
+    # Backwards through all that is new until enough of it is ours; joined, SQLite would begin with
+    # every task that is ours.
+    newest = (
+        select(StatusUpdate.id)
         .where(StatusUpdate.created_at >= now - RECENT)
-        .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
+        .where(ours.where(Task.id == StatusUpdate.task_id).exists())
         .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
         .limit(SHOWN)
+    )
+    news = session.execute(
+        visible_to(by)
+        .join(StatusUpdate, StatusUpdate.task_id == Task.id)
+        .with_only_columns(StatusUpdate, Task)
+        .where(StatusUpdate.id.in_(newest))
+        .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
+        .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
     ).all()
     actors = session.scalars(
         select(Actor).where(Actor.id.in_(by.actor_ids)).order_by(Actor.name)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.flags import Flag
 from tracker.domain.roles import Person
 from tracker.domain.rollup import Mismatch, mismatch
-from tracker.domain.status import FINISHED, Status, answer_may_set
+from tracker.domain.status import FINISHED, Kind, Status, answer_may_set
 from tracker.domain.updates import Author, Side, Step, may_take
 from tracker.models import (
     Actor,
@@ -92,27 +92,26 @@ def read(
     contributors = _contributors(session, task_id)
     changes = deadline_changes(session, task_id=task_id)
     pending = next((change for change in changes if change.outcome is None), None)
-    counts = _counts(session, by, task_id)
+    # Nothing stands under a measure, and nothing but goals is served.
+    counts = {} if task.kind == Kind.MEASURE else _counts(session, by, task_id)
     under = tasks.visible_to(by).where(Task.parent_id == task_id)
-    goals = tasks.visible_to(by).where(
-        exists().where(TaskGoal.goal_id == Task.id, TaskGoal.task_id == task_id)
-    )
-    serves = exists().where(TaskGoal.task_id == Task.id, TaskGoal.goal_id == task_id)
-    serving = tasks.visible_to(by).where(serves)
+    served = select(TaskGoal.goal_id).where(TaskGoal.task_id == task_id)
+    goals = tasks.visible_to(by).where(Task.id.in_(served))
+    serving = tasks.visible_to(by).where(Task.id.in_(tasks.serving(task_id)))
+    serving_total = _count(session, serving) if task.kind == Kind.GOAL else 0
     return Detail(
         task=task,
         flag=flag(task, last_word_at=task.last_update_at, today=today),
         unsettled=tasks.unsettled_parts(task),
         contributors=contributors,
-        measures=task_list.rows(session, _first(under), by=by, today=today),
+        measures=task_list.rows(session, _first(under), by=by, today=today) if counts else [],
         counts=counts,
         mismatch=mismatch(task.status, counts),
         goals=task_list.rows(session, goals.order_by(Task.ref_key), by=by, today=today),
-        serving=task_list.rows(session, _first(serving), by=by, today=today),
-        serving_total=session.scalar(
-            serving.with_only_columns(func.count(), maintain_column_froms=True)
-        )
-        or 0,
+        serving=(
+            task_list.rows(session, _first(serving), by=by, today=today) if serving_total else []
+        ),
+        serving_total=serving_total,
         context=_context(session, task_id),
         moves=[c for c in changes if c.outcome == "approved" and c.old_deadline is not None],
         pending=pending,
@@ -135,6 +134,11 @@ def deadline_changes(session: Session, *, task_id: int) -> list[DeadlineChange]:
 
 def _first(query: Select[Task]) -> Select[Task]:
     return query.order_by(Task.ref_key).limit(RELATED)
+
+
+def _count(session: Session, query: Select[Task]) -> int:
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+    return session.scalars(counted).one()
 
 
 def _contributors(session: Session, task_id: int) -> list[Contributor]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from tracker.domain.errors import ForbiddenError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person
 from tracker.domain.status import ACTIVE
-from tracker.models import Actor, Membership, Task, User
+from tracker.models import Actor, Membership, Task, TaskGoal, User
 
 PARTS: Final = ("owner", "responsible", "deadline", "status")
 """What the forum settles about a task, one by one."""
@@ -61,6 +61,11 @@ def lock(session: Session, *, by: Person | None, task_id: int) -> Task:
 def is_overdue(today: dt.date) -> ColumnElement[bool]:
     """Return the condition under which a task is over its deadline (as `flags.flag_of` says)."""
     return and_(Task.status.in_(ACTIVE), Task.deadline_key < today)
+
+
+def serving(goal_id: int) -> Select[int]:
+    """Return the ids of the tasks that serve a goal; IN lets the databases begin with these."""
+    return select(TaskGoal.task_id).where(TaskGoal.goal_id == goal_id)
 
 
 def unsettled_parts(task: Any) -> tuple[str, ...]:
