@@ -34,7 +34,7 @@ _Later: Final = aliased(StatusUpdate)
 _DISOWNED: Final = and_(
     StatusUpdate.not_mine,
     StatusUpdate.actor_id == Task.owner_id,
-    or_(Task.status.is_(None), Task.status.not_in(FINISHED)),
+    OPEN,
     # It waits until the task is given to somebody, or the owner's side answers after all.
     or_(Task.assigned_at.is_(None), Task.assigned_at < StatusUpdate.created_at),
     ~exists().where(
