@@ -64,3 +64,9 @@ def test_a_place_in_the_list_that_no_row_has_leads_to_its_start(reader: Client) 
         ("newest", "9999-12-31T23:59:59-23:00", 1),
     ):
         reader.page(f"/tasks?sort={sort}&page={cursor(sort, 0, *values)}", status=400)
+
+
+def test_nobody_has_a_number_that_is_no_id(client: Client) -> None:
+    for number in (BELOW_ALL, ABOVE_ALL):
+        answer = client.send("/sign-in/demonstration", user_id=number)
+        assert answer.status_code == 404

@@ -1,16 +1,25 @@
-"""What must not leak from the database: its file to others here, and its values to the logs."""
+"""What the database keeps to itself, and what it refuses to two who write at once."""
 
 from __future__ import annotations
 
+import datetime as dt
 import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from tests import factories as make
 from tests.databases import migrate
+from tests.factories import NOW
 from tracker.db import Database
+from tracker.domain.errors import DomainError, InvalidError, TooManyAttemptsError
+from tracker.services import actors, attempts, sources
+
+ONCE = attempts.Limit("test", most=1, within=dt.timedelta(hours=1))
 
 
 def test_nobody_else_on_the_machine_reads_the_embedded_database(tmp_path: Path) -> None:
@@ -31,3 +40,38 @@ def test_an_error_names_the_statement_but_no_values(database: Database) -> None:
             make.user(session, email="kari@ks.example", password_hash="a digest")
         session.rollback()
     assert "a digest" not in str(caught.value)
+
+
+def add_actor(session: Session) -> None:
+    actors.create(session, by=make.coordinator(session), facts=actors.Facts(name="KS"))
+
+
+def add_source(session: Session) -> None:
+    by = make.coordinator(session)
+    sources.create(session, by=by, key="DIFI", facts=sources.Facts(title="Difi rapport 2017:1"))
+
+
+def try_once(session: Session) -> None:
+    attempts.check(session, limit=ONCE, subject="kari@ks.example", now=NOW)
+    attempts.count(session, limit=ONCE, subject="kari@ks.example", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("act", "refusal"),
+    [(add_actor, InvalidError), (add_source, InvalidError), (try_once, TooManyAttemptsError)],
+)
+def test_of_two_at_once_the_second_is_told(
+    database: Database, act: Callable[[Session], None], refusal: type[DomainError]
+) -> None:
+    # On SQLite the second cannot even begin before the first is done.
+    with (
+        ThreadPoolExecutor(1) as executor,
+        database.session(write=True) as first,
+        database.session(write=True) as second,
+    ):
+        act(first)
+        other = executor.submit(act, second)
+        assert wait([other], timeout=0.5).not_done
+        database.commit(first)
+        with pytest.raises(refusal):
+            other.result(timeout=10)

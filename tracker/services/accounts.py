@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, or_, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
@@ -20,6 +18,7 @@ from tracker.i18n import LOCALES
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
 from tracker.services import audit, sessions, sign_in
 from tracker.services.tasks import LARGEST_ID, visible_to
+from tracker.services.unique import unique
 
 PAGE_SIZE: Final = 50
 LONGEST_NAME: Final = 200
@@ -58,7 +57,7 @@ def create_user(
         created_at=now,
         memberships=[_membership(session, role=role, actor_id=actor_id)],
     )
-    with _unique(session, field="email", code="address_taken"):
+    with unique(session, field="email", code="address_taken"):
         session.add(user)
     after = {"email": user.email, "name": user.name, "role": role, "actor_id": actor_id}
     _record(session, by, "user.created", user, after=after)
@@ -156,7 +155,7 @@ def edit(
         "name": _name(name),
         "locale": _locale(locale),
     }
-    with _unique(session, field="email", code="address_taken"):
+    with unique(session, field="email", code="address_taken"):
         _change(session, by, user, **values)
     if user.email != old_address:
         user.email_failed_at = user.email_failure = None
@@ -188,7 +187,7 @@ def give_role(
     if any((m.role, m.actor_id) == (role, actor_id) for m in user.memberships):
         raise InvalidError("role", "has_role_already")
     membership = _membership(session, role=role, actor_id=actor_id)
-    with _unique(session, field="role", code="has_role_already"):
+    with unique(session, field="role", code="has_role_already"):
         user.memberships.append(membership)
     _record(session, by, "user.role_given", user, after={"role": role, "actor_id": actor_id})
 
@@ -292,20 +291,6 @@ def _change(session: Session, by: Person, user: User, **values: str) -> None:
     if changed:
         was = {name: before[name] for name in changed}
         _record(session, by, "user.edited", user, before=was, after=changed)
-
-
-@contextmanager
-def _unique(session: Session, *, field: str, code: str) -> Iterator[None]:
-    """Refuse at `field` what another request wrote in the same moment.
-
-    Only what is added inside is undone, so that the form can be shown again.
-    """
-    try:
-        with session.begin_nested():
-            yield
-            session.flush()
-    except IntegrityError as error:
-        raise InvalidError(field, code) from error
 
 
 def _shut_out(session: Session, user: User, now: dt.datetime) -> None:

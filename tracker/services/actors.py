@@ -30,6 +30,7 @@ from tracker.models import (
 from tracker.models.columns import Origin
 from tracker.services import audit, task_list, tasks
 from tracker.services.task_list import TaskRow
+from tracker.services.unique import unique
 
 LONGEST_NAME: Final = 500
 RELATED: Final = 20
@@ -170,8 +171,8 @@ def create(session: Session, *, by: Person, facts: Facts) -> Actor:
     actor = Actor(name=facts.name, origin=Origin.PEOPLE)
     number, email = _checked(session, None, facts)
     _write(session, actor, facts, number=number, email=email)
-    session.add(actor)
-    session.flush()
+    with unique(session, field="name", code="actor_name_taken"):
+        session.add(actor)
     audit.record(
         session,
         by=by,
@@ -194,8 +195,8 @@ def edit(session: Session, *, by: Person, actor_id: int, facts: Facts, seen: str
         raise ConflictError("changed_meanwhile")
     before = asdict(facts_of(actor))
     number, email = _checked(session, actor.id, facts)
-    _write(session, actor, facts, number=number, email=email)
-    session.flush()
+    with unique(session, field="name", code="actor_name_taken"):
+        _write(session, actor, facts, number=number, email=email)
     after = asdict(facts_of(actor))
     changed = [name for name in after if after[name] != before[name]]
     if changed:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import TooManyAttemptsError
@@ -27,7 +27,13 @@ class Limit:
 
 
 def check(session: Session, *, limit: Limit, subject: str, now: dt.datetime) -> None:
-    """Raise TooManyAttemptsError where `subject` (an address, an IP) has reached the limit."""
+    """Raise TooManyAttemptsError where `subject` (an address, an IP) has reached the limit.
+
+    Of attempts at once, each waits until the one before it is counted or has succeeded.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        # SQLite has one writer at a time as it is.
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(_key(limit, subject)))))
     last_that_counts = session.scalar(
         select(Attempt.at)
         .where(Attempt.key == _key(limit, subject), Attempt.at > now - limit.within)

@@ -19,6 +19,7 @@ from tracker.models import ContextNote, Source, Task
 from tracker.models.columns import Origin
 from tracker.services import audit, task_list, tasks
 from tracker.services.task_list import TaskRow
+from tracker.services.unique import unique
 
 KEY: Final = re.compile(r"[A-ZÆØÅ][A-ZÆØÅ0-9]{0,19}")
 """What references of its tasks begin with: `DIFI`."""
@@ -118,8 +119,8 @@ def create(session: Session, *, by: Person, key: str, facts: Facts) -> Source:
         raise InvalidError("key", "source_key_taken", key=key)
     _check(facts)
     source = Source(key=key, origin=Origin.PEOPLE, **_columns(facts))
-    session.add(source)
-    session.flush()
+    with unique(session, field="key", code="source_key_taken", key=key):
+        session.add(source)
     audit.record(
         session,
         by=by,

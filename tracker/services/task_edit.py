@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tracker.domain import references
@@ -20,6 +19,7 @@ from tracker.domain.status import Kind
 from tracker.domain.versions import version_of
 from tracker.models import AuditEvent, ContextNote, Source, Task, TaskContext, TaskGoal, User
 from tracker.services import audit, tasks
+from tracker.services.unique import unique
 
 # Letters, a number, and for what stands under it further numbers: DIFI-1, DIFI-1.2.
 REFERENCE: Final = re.compile(r"[A-ZÆØÅ][A-ZÆØÅ0-9]{0,19}-[0-9]{1,6}(\.[0-9]{1,6}){0,2}")
@@ -86,13 +86,8 @@ def create(session: Session, *, by: Person, origin: Origin, texts: Texts, now: d
         created_at=now,
         changed_at=now,
     )
-    try:
-        # What fails inside undoes only itself: the form is shown again in this transaction.
-        with session.begin_nested():
-            session.add(task)
-            session.flush()
-    except IntegrityError as error:
-        raise InvalidError("ref", "ref_taken", ref=ref) from error
+    with unique(session, field="ref", code="ref_taken", ref=ref):
+        session.add(task)
     _link(session, by, task, texts)
     audit.record(
         session,

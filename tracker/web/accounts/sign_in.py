@@ -22,6 +22,7 @@ from tracker.web.accounts import return_to
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import SignInForm
 from tracker.web.context import db, now, tracker
+from tracker.web.forms import row_id
 
 BY_LINK: Final = "by_link"
 """In the cookie: the time (POSIX seconds) at which its owner came in through a mailed link."""
@@ -101,7 +102,7 @@ def demonstration() -> ResponseReturnValue:
     """Let anybody in as somebody invented, on a demonstration on this machine."""
     user = ways_in.as_demonstration(
         db(),
-        user_id=request.form.get("user_id", default=0, type=int),
+        user_id=request.form.get("user_id", default=0, type=row_id),
         settings=tracker().settings,
     )
     return _begin(user, return_to.read(request.form.get("kept")))
