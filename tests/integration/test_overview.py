@@ -187,9 +187,12 @@ def test_actors_with_open_tasks_have_answered_lately_or_are_missing(database: Da
         make.task(session, owner=difi, last_update_at=NOW - 31 * DAY)
         make.task(session, owner=doga)
         make.task(session, owner=idle, status=Status.CLOSED)
+        done = make.actor(session, "Forskningsrådet")
+        make.task(session, owner=done)
+        make.task(session, owner=done, status=Status.REPORTED_DONE, last_update_at=NOW)
         numbers = progress.by_actor(session, by=make.coordinator(session))
         found = overview.answers(numbers, now=NOW)
-        assert [actor.name for actor in found.answered] == ["KS"]
+        assert [actor.name for actor in found.answered] == ["Forskningsrådet", "KS"]
         assert [actor.name for actor in found.missing] == ["Difi", "DogA"]
 
 

@@ -46,7 +46,7 @@ class ActorNumbers:
     is_active: bool
     """It owns something that is being worked on."""
     news_at: dt.datetime | None
-    """The last update of what is being worked on."""
+    """The last update of what it owns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,9 @@ def by_actor(session: Session, *, by: Person) -> list[ActorNumbers]:
     active: set[int | None] = set()
     for owner_id, kind, status, count, last in rows:
         measures[owner_id][status] += count if kind == Kind.MEASURE else 0
-        if status in ACTIVE:
-            active.add(owner_id)
-            news[owner_id] += [last] if last else []
+        active |= {owner_id} if status in ACTIVE else set()
+        # To report something done is news too.
+        news[owner_id] += [last] if last else []
     actors = session.scalars(
         select(Actor).where(Actor.id.in_([key for key in measures if key])).order_by(Actor.name)
     ).all()
