@@ -60,6 +60,7 @@ def test_a_place_in_the_list_that_no_row_has_leads_to_its_start(reader: Client) 
     for sort, *values in (
         ("reference", "\0"),
         ("reference", "\ud800"),
+        ("deadline", "2026-03-02", True),
         ("newest", "0001-01-01T00:00:00+23:00", 1),
         ("newest", "9999-12-31T23:59:59-23:00", 1),
     ):

@@ -128,7 +128,7 @@ class _Cursor:
 
 def _key(sort: Sort, of: Any, value: Any, number: Any = 1) -> tuple[Any, ...]:
     # A number that no database column holds must not reach one.
-    if of != sort or not isinstance(number, int) or not 0 < number < 2**31:
+    if of != sort or type(number) is not int or not 0 < number < 2**31:
         raise ValueError(of, number)
     match sort, value:
         case Sort.DEADLINE, str():
