@@ -18,6 +18,7 @@ from config import Settings
 from tracker import clock
 from tracker.data.demonstration import demonstration
 from tracker.db import Base, Database
+from tracker.domain.calendar import DAY
 from tracker.domain.errors import ConflictError
 from tracker.mail.senders import MailboxSender
 from tracker.models import AuditDetails, AuditEvent, AuditHead, Task, User
@@ -59,15 +60,15 @@ def check(session: Session, *, settings: Settings) -> None:
 def make(database: Database, *, settings: Settings, now: dt.datetime) -> None:
     """Make the demonstration around the local date of `now` (aware UTC), which is checked first."""
     days = _days(settings, now)
-    mornings = list(_mornings(settings, days))
+    slots = list(_slots(settings, days))
     with database.session(write=True) as session:
         check(session, settings=settings)
         _begin(session, days)
-        _tell(session, days, after=None, until=mornings[0])
-    for morning, following in zip(mornings, [*mornings[1:], now], strict=True):
-        _remind(database, settings, morning)
+        _tell(session, days, after=None, until=slots[0])
+    for slot, following in zip(slots, [*slots[1:], now], strict=True):
+        _remind(database, settings, slot)
         with database.session(write=True) as session:
-            _tell(session, days, after=morning, until=following)
+            _tell(session, days, after=slot, until=following)
 
 
 def renew(database: Database, *, settings: Settings, now: dt.datetime) -> None:
@@ -129,11 +130,11 @@ def _begin(session: Session, days: Days) -> None:
     session.flush()
 
 
-def _remind(database: Database, settings: Settings, morning: dt.datetime) -> None:
+def _remind(database: Database, settings: Settings, slot: dt.datetime) -> None:
     """Plan and deliver as the scheduler would have, into the built-in mailbox."""
     with database.session(write=True) as session:
-        run = reminders.plan_run(session, settings=settings, now=morning, slot=morning)
-    counts = delivery.deliver_due(database, MailboxSender(), settings=settings, now=lambda: morning)
+        run = reminders.plan_run(session, settings=settings, now=slot, slot=slot)
+    counts = delivery.deliver_due(database, MailboxSender(), settings=settings, now=lambda: slot)
     if run is not None:
         with database.session(write=True) as session:
             reminders.finish(session, run_id=run.id, counts=counts.as_dict())
@@ -149,6 +150,9 @@ def _days(settings: Settings, now: dt.datetime) -> Days:
     )
 
 
-def _mornings(settings: Settings, days: Days) -> Iterator[dt.datetime]:
-    for day in days.working_days_before(MORNINGS):
-        yield reminders.slots_of(day, settings=settings)[0]
+def _slots(settings: Settings, days: Days) -> Iterator[dt.datetime]:
+    """Give the slots until yesterday; a scheduler takes those of closed days too."""
+    day = days.working_days_before(MORNINGS)[0]
+    while day < days.today:
+        yield from reminders.slots_of(day, settings=settings)
+        day += DAY
