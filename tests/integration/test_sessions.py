@@ -106,6 +106,18 @@ def test_it_comes_back_through_a_mailed_link_in_another_browser(
     assert name_in_form(elsewhere) == TYPED
 
 
+def test_nobody_finds_what_somebody_else_typed(
+    app: Flask, client: Client, database: Database, kari: User
+) -> None:
+    form = sign_in_form(send_profile(client))
+    client.post(form.action, data=form.filled(email=ADDRESS, by="link"))
+    theirs = cast("Client", app.test_client())
+    assert theirs.submit(mailed_link(database)).location == "/account"
+    assert "still here" not in theirs.get("/account").text
+    assert name_in_form(theirs) == "Kari Nordmann"
+    assert kept_forms(database) == []
+
+
 def test_it_comes_back_through_a_demonstration_card(
     expired: Client, database: Database, kari: User
 ) -> None:

@@ -94,6 +94,13 @@ def resolve(session: Session, *, token: str, now: dt.datetime) -> SignedIn | Non
     return SignedIn(row.id, _person(row.user_id, row.name, row.locale, rows), stale, row.kept_form)
 
 
+def user_of(session: Session, *, token: str) -> int | None:
+    """Return whose session `token` is or was, by the id of the user."""
+    return session.scalar(
+        select(UserSession.user_id).where(UserSession.token_hash == token_hash(token))
+    )
+
+
 def touch(session: Session, *, session_id: int, now: dt.datetime) -> None:
     """Note that the session was used."""
     session.execute(

@@ -1,8 +1,9 @@
 """Where somebody goes after signing in, with what was typed before the session expired.
 
 `kept` is a dictionary of `path` (what the form was sent to; empty where nothing was sent), `page`
-(where the form is) and `fields` (pairs of name and value). Through the sign-in page it travels
-signed in a hidden field, afterwards it lies in the session's row.
+(where the form is), `fields` (pairs of name and value) and `user_id` (whose session had expired).
+Through the sign-in page it travels signed in a hidden field, afterwards it lies in the session's
+row.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import hashlib
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import current_app, request
+from flask import current_app, request, session
 from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from tracker.web.context import now, tracker
+from tracker.models import User
+from tracker.services import sessions
+from tracker.web.context import TOKEN, db, now, tracker
 
 HOME: Final = "/"
 MAX_AGE: Final = dt.timedelta(days=1)
@@ -54,12 +57,21 @@ def of_this_post() -> dict[str, Any]:
         "path": request.path if own else "",
         "page": page,
         "fields": fields if own else [],
+        "user_id": sessions.user_of(db(), token=session.get(TOKEN, "")),
     }
 
 
 def to(page: str) -> dict[str, Any]:
     """Return that somebody wants to come to `page`, with nothing sent."""
-    return {"path": "", "page": page, "fields": []}
+    return {"path": "", "page": page, "fields": [], "user_id": None}
+
+
+def belonging_to(user: User, kept: dict[str, Any]) -> dict[str, Any]:
+    """Return `kept` for the person who typed it; for anybody else only where the form is.
+
+    Else somebody could have a link sent to another's address, with a text that is not theirs.
+    """
+    return kept if kept["user_id"] == user.id else to(kept["page"])
 
 
 def sign(kept: dict[str, Any]) -> str:

@@ -174,6 +174,7 @@ def _page(
 
 def _begin(user: User, kept: dict[str, Any]) -> Response:
     """Start a new session in place of whatever the browser had, and go where one wanted to."""
+    kept = return_to.belonging_to(user, kept)
     earlier = context.session_id()
     if earlier is not None:
         sessions.revoke(db(), by=context.person(), session_id=earlier, now=now())
