@@ -465,9 +465,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("ref", name=op.f("uq_tasks_ref")),
         sa.UniqueConstraint("ref_key", name=op.f("uq_tasks_ref_key")),
     )
+    op.create_index("ix_tasks_assigned_at", "tasks", ["assigned_at"], unique=False)
     op.create_index("ix_tasks_changed_at", "tasks", ["changed_at", "id"], unique=False)
     op.create_index("ix_tasks_deadline_key", "tasks", ["deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_kind", "tasks", ["kind", "deadline_key", "id"], unique=False)
+    op.create_index("ix_tasks_look_again_on", "tasks", ["look_again_on"], unique=False)
     op.create_index("ix_tasks_needs_contact_since", "tasks", ["needs_contact_since"], unique=False)
     op.create_index(
         "ix_tasks_numbers_of_owner",
@@ -601,6 +603,9 @@ def upgrade() -> None:
             ["task_id"], ["tasks.id"], name=op.f("fk_deadline_changes_task_id_tasks")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deadline_changes")),
+    )
+    op.create_index(
+        "ix_deadline_changes_decided_at", "deadline_changes", ["decided_at"], unique=False
     )
     op.create_index(
         "ix_deadline_changes_task_id", "deadline_changes", ["task_id", "id"], unique=False
@@ -757,6 +762,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("not_mine = 1"),
         postgresql_where=sa.text("not_mine"),
     )
+    op.create_index(
+        "ix_status_updates_reports_ended",
+        "status_updates",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("status_before = 'reported_done'"),
+        postgresql_where=sa.text("status_before = 'reported_done'"),
+    )
     op.create_index("ix_status_updates_task_id", "status_updates", ["task_id", "id"], unique=False)
     op.create_table(
         "task_contexts",
@@ -870,6 +883,12 @@ def downgrade() -> None:
     op.drop_table("task_contexts")
     op.drop_index("ix_status_updates_task_id", table_name="status_updates")
     op.drop_index(
+        "ix_status_updates_reports_ended",
+        table_name="status_updates",
+        sqlite_where=sa.text("status_before = 'reported_done'"),
+        postgresql_where=sa.text("status_before = 'reported_done'"),
+    )
+    op.drop_index(
         "ix_status_updates_not_mine",
         table_name="status_updates",
         sqlite_where=sa.text("not_mine = 1"),
@@ -892,6 +911,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("outcome IS NULL"),
     )
     op.drop_index("ix_deadline_changes_task_id", table_name="deadline_changes")
+    op.drop_index("ix_deadline_changes_decided_at", table_name="deadline_changes")
     op.drop_table("deadline_changes")
     op.drop_index("ix_user_sessions_user_id", table_name="user_sessions")
     op.drop_table("user_sessions")
@@ -928,9 +948,11 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_numbers_of_parent", table_name="tasks")
     op.drop_index("ix_tasks_numbers_of_owner", table_name="tasks")
     op.drop_index("ix_tasks_needs_contact_since", table_name="tasks")
+    op.drop_index("ix_tasks_look_again_on", table_name="tasks")
     op.drop_index("ix_tasks_kind", table_name="tasks")
     op.drop_index("ix_tasks_deadline_key", table_name="tasks")
     op.drop_index("ix_tasks_changed_at", table_name="tasks")
+    op.drop_index("ix_tasks_assigned_at", table_name="tasks")
     op.drop_table("tasks")
     op.drop_index("ix_sign_in_links_user_id", table_name="sign_in_links")
     op.drop_table("sign_in_links")

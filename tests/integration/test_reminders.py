@@ -342,8 +342,8 @@ def test_the_preview_is_what_the_runs_of_the_coming_days_send(
             make.task(session, owner=task.owner, responsible=kari, deadline=TODAY + number * DAY)
         make.task(session, status=Status.REPORTED_DONE, owner=task.owner, responsible=kari)
     with database.session(write=False) as session:
-        foreseen = reminder_preview.preview(
-            session, settings=settings, now=MONDAY, first=TODAY, days=45
+        foreseen = list(
+            reminder_preview.preview(session, settings=settings, now=MONDAY, first=TODAY, days=45)
         )
         assert session.scalars(select(Reminder)).all() == []
     for number in range(45):
@@ -386,7 +386,10 @@ def test_the_preview_reads_with_as_many_queries_for_many_tasks_as_for_few(
             for _ in range(tasks):
                 make.task(session, owner=task.owner, responsible=kari, deadline=TODAY)
         with database.session(write=False) as session, count_queries(database) as seen:
-            reminder_preview.preview(session, settings=settings, now=MONDAY, first=TODAY, days=14)
+            coming = reminder_preview.preview(
+                session, settings=settings, now=MONDAY, first=TODAY, days=14
+            )
+            assert list(coming)
         return len(seen)
 
     few = queries(1)

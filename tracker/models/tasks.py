@@ -103,6 +103,7 @@ class Task(Base):
     assignment: Mapped[int] = mapped_column(default=0)
     """Counts the times somebody was made responsible: the cause of the notice about it."""
     assigned_at: Mapped[dt.datetime | None]
+    """When it was last given to an owner or to a person there."""
     assigned_by_id: Mapped[UserId | None]
 
     assessment: Mapped[Code | None]
@@ -169,6 +170,8 @@ Index("ix_tasks_numbers_of_owner", Task.owner_id, Task.kind, Task.status, Task.l
 Index("ix_tasks_numbers_of_parent", Task.parent_id, Task.status, Task.last_update_at)
 Index("ix_tasks_source_id", Task.source_id, Task.ref_key)
 Index("ix_tasks_needs_contact_since", Task.needs_contact_since)
+Index("ix_tasks_look_again_on", Task.look_again_on)
+Index("ix_tasks_assigned_at", Task.assigned_at)
 
 
 class TaskContributor(Base):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -13,6 +13,10 @@ from tracker.domain.status import Assessment, Channel, Precision, Status
 from tracker.models.accounts import User
 from tracker.models.actors import Actor
 from tracker.models.columns import ActorId, Code, Id, Line, LongText, TaskId, UserId, one_of
+
+# Written out and not with a parameter, so that SQLite finds the partial index.
+REPORT_ENDED: Final = f"status_before = '{Status.REPORTED_DONE}'"
+"""True of an update that ended a report that the task is done."""
 
 
 class StatusUpdate(Base):
@@ -33,6 +37,12 @@ class StatusUpdate(Base):
             "id",
             sqlite_where=text("not_mine = 1"),
             postgresql_where=text("not_mine"),
+        ),
+        Index(
+            "ix_status_updates_reports_ended",
+            "created_at",
+            sqlite_where=text(REPORT_ENDED),
+            postgresql_where=text(REPORT_ENDED),
         ),
     )
 
@@ -89,6 +99,7 @@ class DeadlineChange(Base):
         one_of("new_precision", *Precision),
         one_of("outcome", "approved", "rejected", "withdrawn"),
         Index("ix_deadline_changes_task_id", "task_id", "id"),
+        Index("ix_deadline_changes_decided_at", "decided_at"),
         Index(
             "uq_deadline_changes_pending",
             "task_id",

@@ -6,7 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
@@ -15,8 +15,18 @@ from sqlalchemy.orm import Session, selectinload
 from tracker.domain.reminder_facts import Asked, Key, Notice, People, TaskFacts
 from tracker.domain.reminder_steps import Rules, StepKind
 from tracker.domain.roles import Role
-from tracker.domain.status import FINISHED, Precision, Status
-from tracker.models import Actor, DeadlineChange, Membership, Reminder, StatusUpdate, Task, User
+from tracker.domain.status import Precision, Status
+from tracker.models import (
+    Actor,
+    DeadlineChange,
+    Membership,
+    OutgoingEmail,
+    Reminder,
+    ReminderRun,
+    StatusUpdate,
+    Task,
+    User,
+)
 from tracker.models.tasks import UNSETTLED
 from tracker.services import sessions
 from tracker.services.tasks import visible_to
@@ -24,9 +34,15 @@ from tracker.services.tasks import visible_to
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
+Item = TypeVar("Item")
+
 RULES: Final = Rules()
 CHUNK: Final = 2000
 """Tasks read at a time, so that memory stays small."""
+NEWS_DAYS: Final = dt.timedelta(days=RULES.news + 1)
+"""So far back, at least, lies what is still told."""
+REACHABLE: Final = and_(User.active, User.email_failed_at.is_(None))
+"""True of a person whom mail can reach."""
 
 _TASK_COLUMNS: Final = (
     Task.id,
@@ -69,6 +85,11 @@ def of_tasks(
     """Return the facts of the tasks with these ids, by id, in a fixed number of queries."""
     rows = session.execute(_tasks().where(Task.id.in_(task_ids))).all()
     tasks = _facts_of(session, rows, now=now, timezone=timezone)
+    return Facts({task.id: task for task in tasks}, people_of(session, tasks))
+
+
+def people_of(session: Session, tasks: Collection[TaskFacts]) -> People:
+    """Return those of them whom mail can reach and who may have to be told of these tasks."""
     user_ids = {task.responsible_id for task in tasks if task.responsible_id is not None}
     user_ids |= {
         notice.author_id
@@ -77,13 +98,12 @@ def of_tasks(
         if notice.author_id is not None
     }
     actor_ids = {task.owner_id for task in tasks if task.owner_id is not None}
-    found = _people(
+    return _people(
         session,
         users=User.id.in_(user_ids),
         actors=Actor.id.in_(actor_ids),
         leads=Membership.actor_id.in_(actor_ids),
     )
-    return Facts({task.id: task for task in tasks}, found)
 
 
 def people(session: Session) -> People:
@@ -91,19 +111,41 @@ def people(session: Session) -> People:
     return _people(session)
 
 
-def chunks(session: Session, *, now: dt.datetime, timezone: str) -> Iterator[list[TaskFacts]]:
-    """Give all tasks of which somebody may have to be told, some at a time."""
-    news = now - dt.timedelta(days=RULES.news + 1)
-    open_or_new = or_(Task.status.is_(None), Task.status.not_in(FINISHED), Task.changed_at >= news)
-    last = 0
-    while True:
-        rows = session.execute(
-            _tasks().where(Task.id > last, open_or_new).order_by(Task.id).limit(CHUNK)
-        ).all()
-        if not rows:
-            return
-        last = rows[-1].id
-        yield _facts_of(session, rows, now=now, timezone=timezone)
+def chunks(
+    session: Session,
+    *,
+    task_ids: Sequence[int],
+    now: dt.datetime,
+    timezone: str,
+    size: int = CHUNK,
+) -> Iterator[list[TaskFacts]]:
+    """Give the facts of the tasks with these ids, in that order, `size` at a time."""
+    for some in portions(task_ids, size):
+        rows = session.execute(_tasks().where(Task.id.in_(some))).all()
+        found = {task.id: task for task in _facts_of(session, rows, now=now, timezone=timezone)}
+        yield [found[task_id] for task_id in some]
+
+
+def portions(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
+    """Give `size` items at a time: one query takes only so many ids."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def receivers_of(session: Session, *, day: dt.date, timezone: str) -> set[str]:
+    """Return the addressees who have had the digest of the local date `day`."""
+    midnight = dt.datetime.combine(day, dt.time(), ZoneInfo(timezone))
+    runs = select(ReminderRun.id).where(
+        ReminderRun.at >= midnight, ReminderRun.at < midnight + dt.timedelta(days=1)
+    )
+    return set(
+        session.scalars(
+            select(OutgoingEmail.addressee).where(
+                OutgoingEmail.run_id.in_(runs),
+                OutgoingEmail.kind == "digest",
+                OutgoingEmail.local_date == day,
+            )
+        )
+    )
 
 
 def planned_keys(session: Session, *, tasks: Sequence[TaskFacts]) -> dict[int, set[Key]]:
@@ -111,7 +153,7 @@ def planned_keys(session: Session, *, tasks: Sequence[TaskFacts]) -> dict[int, s
     keys: defaultdict[int, set[Key]] = defaultdict(set)
     rows = session.execute(
         select(*_KEY_COLUMNS).where(
-            _within(Reminder.task_id, [task.id for task in tasks]), Reminder.state != "cancelled"
+            Reminder.task_id.in_([task.id for task in tasks]), Reminder.state != "cancelled"
         )
     )
     for row in rows:
@@ -123,22 +165,11 @@ def _tasks() -> AnySelect:
     return visible_to(None).with_only_columns(*_TASK_COLUMNS)
 
 
-def _within(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
-    """Return the condition that `column` is one of some ids in ascending order.
-
-    A long list would exceed what the databases take, so neighbours are named by their ends.
-    """
-    if len(ids) > 500:
-        return and_(column >= ids[0], column <= ids[-1])
-    return column.in_(ids)  # type: ignore[no-any-return]
-
-
 def _facts_of(
     session: Session, rows: Sequence[AnyRow], *, now: dt.datetime, timezone: str
 ) -> list[TaskFacts]:
     ids = sorted(row.id for row in rows)
-    since = now - dt.timedelta(days=RULES.news + 1)
-    news = _News(timezone, since)
+    news = _News(timezone, now - NEWS_DAYS)
     news.read_updates(session, ids)
     news.read_deadline_changes(session, ids)
     return [_task_facts(row, news) for row in rows]
@@ -180,6 +211,7 @@ def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
         created_on=created_on,
         owner_id=owner_id,
         responsible_id=responsible_id,
+        assigned_on=None if assigned_at is None else news.day(assigned_at),
         due=due,
         precision=Precision(precision or Precision.DAY),
         no_deadline_since=no_deadline_since,
@@ -221,7 +253,7 @@ class _News:
                 StatusUpdate.status_after,
                 StatusUpdate.not_mine,
             )
-            .where(_within(StatusUpdate.task_id, ids))
+            .where(StatusUpdate.task_id.in_(ids))
             .where(
                 or_(
                     and_(
@@ -260,7 +292,7 @@ class _News:
                 DeadlineChange.decided_by_id,
                 DeadlineChange.decided_at,
             )
-            .where(_within(DeadlineChange.task_id, ids))
+            .where(DeadlineChange.task_id.in_(ids))
             .where(or_(DeadlineChange.outcome.is_(None), DeadlineChange.decided_at >= self.since))
             .order_by(DeadlineChange.id)
         )
@@ -299,7 +331,6 @@ def _ending(update: AnyRow, owner_id: int | None) -> StepKind | None:
 
 def _people(session: Session, **only: ColumnElement[bool]) -> People:
     """Return the reachable; `only` narrows `users`, `actors` and `leads` (memberships) down."""
-    reachable = and_(User.active, User.email_failed_at.is_(None))
 
     def narrowed(query: AnySelect, name: str) -> AnySelect:
         return query.where(only[name]) if name in only else query
@@ -308,7 +339,7 @@ def _people(session: Session, **only: ColumnElement[bool]) -> People:
     memberships = (
         select(Membership.actor_id, Membership.user_id)
         .join(User)
-        .where(Membership.role == Role.LEAD, Membership.actor_id.is_not(None), reachable)
+        .where(Membership.role == Role.LEAD, Membership.actor_id.is_not(None), REACHABLE)
         .order_by(Membership.actor_id, Membership.user_id)
     )
     for actor_id, user_id in session.execute(narrowed(memberships, "leads")):
@@ -317,11 +348,11 @@ def _people(session: Session, **only: ColumnElement[bool]) -> People:
     is_coordinator = User.memberships.any(Membership.role == Role.COORDINATOR)
     coordinators = session.scalars(
         select(User)
-        .where(reachable, is_coordinator)
+        .where(REACHABLE, is_coordinator)
         .options(selectinload(User.memberships))
         .order_by(User.id)
     )
-    users = session.scalars(narrowed(select(User.id).where(reachable), "users"))
+    users = session.scalars(narrowed(select(User.id).where(REACHABLE), "users"))
     return People(
         user_ids=frozenset(users),
         leads=leads,

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker.domain import reminders as rules
+from tracker.domain.calendar import DAY
+from tracker.domain.reminder_facts import TaskFacts
 from tracker.domain.reminder_steps import Section
 from tracker.domain.reminders import Find, Line
-from tracker.models import Actor, OutgoingEmail, Task, User
-from tracker.services import reminder_facts
+from tracker.models import Actor, Task, User
+from tracker.services import reminder_candidates, reminder_facts
 from tracker.services.closed_days import calendar
-from tracker.services.reminder_facts import RULES
+from tracker.services.reminder_candidates import Sought
+from tracker.services.reminder_facts import RULES, portions
 from tracker.services.tasks import visible_to
 
-ID_LIMIT = 500
-"""Ids named in one query; the databases take only so many parameters."""
+TASK_DAYS: Final = 50_000
+"""So many tasks times days are foreseen at a time, so that memory stays small."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class ComingTask(NamedTuple):
+    """What a coming digest says of a task."""
+
+    id: int
+    ref: str
+    title_nb: str
+    title_nn: str
+    owner_id: int | None
+    deadline: dt.date | None
+    deadline_precision: str | None
+
+
+class Receiver(NamedTuple):
     """Who will get a mail: a person or an actor's shared mailbox."""
 
     addressee: str
@@ -39,7 +54,7 @@ class Coming:
 
     send_on: dt.date
     receiver: Receiver
-    task: Task
+    task: ComingTask
     audience: str
     step: str
     label: int | str
@@ -48,62 +63,113 @@ class Coming:
 
 
 def preview(
-    session: Session,
-    *,
-    settings: Settings,
-    now: dt.datetime,
-    first: dt.date,
-    days: int,
-    wanted: str = "",
-) -> list[Coming]:
-    """Return the lines of the digests of `days` local dates from `first`; writes nothing.
+    session: Session, *, settings: Settings, now: dt.datetime, first: dt.date, days: int
+) -> Iterator[Coming]:
+    """Give the lines of the digests of `days` local dates from `first`; writes nothing.
 
-    `now` (aware UTC) is the time that the facts are seen at. `wanted` is a part of the receiver's
-    name or address, or a task's reference. The order is that of sending, then by receiver and as
-    in the digest.
+    `now` (aware UTC) is the time that the facts are seen at. The order is that of sending, then by
+    receiver and as in the digest.
     """
-    busy = set(
-        session.scalars(
-            select(OutgoingEmail.addressee).where(
-                OutgoingEmail.kind == "digest", OutgoingEmail.local_date == first
-            )
+    foresight = Foresight(session, settings=settings, now=now, first=first)
+    sought = foresight.sought(first, first + (days - 1) * DAY)
+    for part, task_ids in _parts(session, sought):
+        finds = [
+            found
+            for tasks in foresight.tasks(task_ids)
+            for found in foresight.finds(tasks, part.first, part.last)
+        ]
+        yield from lines(session, finds)
+
+
+class Foresight:
+    """Foresees what the runs of the date `first` and later send, as things are at `now`."""
+
+    def __init__(
+        self, session: Session, *, settings: Settings, now: dt.datetime, first: dt.date
+    ) -> None:
+        """Read who has had the digest of `first`, so that what else there is waits."""
+        self._session = session
+        self._settings = settings
+        self._now = now
+        self._first = first
+        self._busy = reminder_facts.receivers_of(session, day=first, timezone=settings.timezone)
+
+    def sought(self, first: dt.date, last: dt.date, **only: Any) -> Sought:
+        """Return how to seek the tasks of the days `first` to `last`; `only` narrows that down."""
+        return Sought(
+            settings=self._settings,
+            now=self._now,
+            run_from=self._first,
+            first=first,
+            last=last,
+            is_resumed=bool(self._busy),
+            **only,
         )
-    )
-    people = reminder_facts.people(session)
-    by_day: defaultdict[dt.date, list[Find]] = defaultdict(list)
-    for tasks in reminder_facts.chunks(session, now=now, timezone=settings.timezone):
+
+    def tasks(
+        self, task_ids: Sequence[int], size: int = reminder_facts.CHUNK
+    ) -> Iterator[list[TaskFacts]]:
+        """Give the facts of tasks, `size` at a time."""
+        return reminder_facts.chunks(
+            self._session,
+            task_ids=task_ids,
+            now=self._now,
+            timezone=self._settings.timezone,
+            size=size,
+        )
+
+    def finds(
+        self, tasks: Sequence[TaskFacts], first: dt.date, last: dt.date
+    ) -> Iterator[tuple[dt.date, Find]]:
+        """Give what will be sent of these tasks on the days `first` to `last`."""
         coming = rules.forecast(
             tasks,
-            people=people,
+            people=reminder_facts.people_of(self._session, tasks),
             rules=RULES,
-            planned=reminder_facts.planned_keys(session, tasks=tasks),
-            first=first,
-            last=first + dt.timedelta(days=days - 1),
-            calendar=calendar(settings.closed_days),
-            busy=busy,
+            planned=reminder_facts.planned_keys(self._session, tasks=tasks),
+            first=self._first,
+            last=last,
+            calendar=calendar(self._settings.closed_days),
+            busy=self._busy,
         )
-        for day, find in coming:
-            by_day[day].append(find)
-    finds = [find for found in by_day.values() for find in found]
-    tasks_by_id = _tasks(session, {find.key.task_id for find in finds})
-    receivers = _receivers(session, {find.key.addressee for find in finds})
-    lines = (
-        _coming(day, receivers[addressee], tasks_by_id[line.task_id], line)
+        return ((day, find) for day, find in coming if day >= first)
+
+
+def lines(session: Session, finds: Iterable[tuple[dt.date, Find]]) -> Iterator[Coming]:
+    """Give the digests' lines by day, then by receiver and as in the digest."""
+    by_day: defaultdict[dt.date, list[Find]] = defaultdict(list)
+    for day, find in finds:
+        by_day[day].append(find)
+    receivers = _receivers(
+        session, {find.key.addressee for found in by_day.values() for find in found}
+    )
+    in_order = [
+        (day, receivers[addressee], line)
         for day in sorted(by_day)
-        for addressee, of_addressee in sorted(
+        for addressee, digest in sorted(
             rules.digests(by_day[day]).items(), key=lambda item: receivers[item[0]].name
         )
-        for line in of_addressee
-    )
-    return [line for line in lines if _is_wanted(line, wanted.strip().lower())]
+        for line in digest
+    ]
+    for some in portions(in_order):
+        tasks = _tasks(session, {line.task_id for _, _, line in some})
+        for day, receiver, line in some:
+            yield _coming(day, receiver, tasks[line.task_id], line)
 
 
-def _is_wanted(line: Coming, wanted: str) -> bool:
-    receiver = line.receiver
-    return wanted in f"{receiver.name}\n{receiver.email}".lower() or wanted == line.task.ref.lower()
+def _parts(session: Session, sought: Sought) -> Iterator[tuple[Sought, list[int]]]:
+    """Give the days in parts with the tasks to look at, so few that memory stays small."""
+    task_ids = reminder_candidates.ids(session, sought)
+    days = (sought.last - sought.first).days + 1
+    if days == 1 or len(task_ids) * days <= TASK_DAYS:
+        yield sought, task_ids
+        return
+    middle = sought.first + days // 2 * DAY
+    yield from _parts(session, replace(sought, last=middle - DAY))
+    yield from _parts(session, replace(sought, first=middle))
 
 
-def _coming(day: dt.date, receiver: Receiver, task: Task, line: Line) -> Coming:
+def _coming(day: dt.date, receiver: Receiver, task: ComingTask, line: Line) -> Coming:
     main = line.main
     return Coming(
         send_on=day,
@@ -116,15 +182,12 @@ def _coming(day: dt.date, receiver: Receiver, task: Task, line: Line) -> Coming:
     )
 
 
-def _tasks(session: Session, ids: Iterable[int]) -> dict[int, Task]:
-    columns = load_only(
-        Task.ref, Task.ref_key, Task.title_nb, Task.title_nn, Task.deadline, Task.deadline_precision
+def _tasks(session: Session, task_ids: Collection[int]) -> dict[int, ComingTask]:
+    columns = (getattr(Task, name) for name in ComingTask._fields)
+    rows = session.execute(
+        visible_to(None).with_only_columns(*columns).where(Task.id.in_(task_ids))
     )
-    return {
-        task.id: task
-        for some in _portions(sorted(ids))
-        for task in session.scalars(visible_to(None).where(Task.id.in_(some)).options(columns))
-    }
+    return {row.id: ComingTask(*row) for row in rows}
 
 
 def _receivers(session: Session, addressees: Iterable[str]) -> dict[str, Receiver]:
@@ -134,7 +197,7 @@ def _receivers(session: Session, addressees: Iterable[str]) -> dict[str, Receive
         ids[prefix].append(int(number))
     found = {}
     for prefix, model in (("user", User), ("actor", Actor)):
-        for some in _portions(ids[prefix]):
+        for some in portions(ids[prefix]):
             rows = session.execute(
                 select(model.id, model.name, model.email).where(model.id.in_(some))
             )
@@ -142,7 +205,3 @@ def _receivers(session: Session, addressees: Iterable[str]) -> dict[str, Receive
                 addressee = f"{prefix}:{row_id}"
                 found[addressee] = Receiver(addressee, name, email or "")
     return found
-
-
-def _portions(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (ids[start : start + ID_LIMIT] for start in range(0, len(ids), ID_LIMIT))

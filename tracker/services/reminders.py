@@ -21,9 +21,10 @@ from tracker import clock
 from tracker.domain import reminders as rules
 from tracker.domain.reminder_facts import Key
 from tracker.domain.reminders import Find
-from tracker.models import OutgoingEmail, Reminder, ReminderRun
-from tracker.services import installation, outbox, reminder_facts
+from tracker.models import Reminder, ReminderRun
+from tracker.services import installation, outbox, reminder_candidates, reminder_facts
 from tracker.services.closed_days import calendar
+from tracker.services.reminder_candidates import Sought
 from tracker.services.reminder_facts import RULES
 
 _KEY: Final = list(Key._fields)
@@ -63,16 +64,14 @@ def plan_run(
     if run is None:
         return None
     today = clock.local_date(now, settings.timezone)
-    busy = set(
-        session.scalars(
-            select(OutgoingEmail.addressee).where(
-                OutgoingEmail.kind == "digest", OutgoingEmail.local_date == today
-            )
-        )
-    )
+    busy = reminder_facts.receivers_of(session, day=today, timezone=settings.timezone)
     people = reminder_facts.people(session)
     writer = _Writer(session, run, settings, now, today)
-    for tasks in reminder_facts.chunks(session, now=now, timezone=settings.timezone):
+    sought = Sought(settings=settings, now=now, run_from=today, first=today, last=today)
+    task_ids = reminder_candidates.ids(session, sought)
+    for tasks in reminder_facts.chunks(
+        session, task_ids=task_ids, now=now, timezone=settings.timezone
+    ):
         planned = reminder_facts.planned_keys(session, tasks=tasks)
         finds = rules.plan(
             tasks,

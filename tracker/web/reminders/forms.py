@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import TypeAlias
+
+from flask import request
 from wtforms import SelectField, StringField
 
+from tracker.domain.roles import Person
 from tracker.i18n import N_, _, _l
 from tracker.services.reminder_log import Outcome
+from tracker.services.reminder_page import Whose, usual
 from tracker.web import words
-from tracker.web.forms import AddressForm, Longest
+from tracker.web.forms import AddressForm, Longest, row_id
 
 DAYS = {
     "7": N_("The next 7 days"),
@@ -24,16 +30,55 @@ OUTCOMES: dict[str, str] = {
 }
 
 
+WHOSE: dict[str, str] = {
+    Whose.MINE: N_("My reminders"),
+    Whose.ORGANISATION: N_("Reminders about my organisation's tasks"),
+    Whose.ALL: N_("All reminders"),
+}
+Place: TypeAlias = tuple[dt.date, int]
+"""The deadline and the id of the task that a day's page before ended with."""
+
+
 class UpcomingForm(AddressForm):
     """Which of the coming reminders to show."""
 
+    whose = SelectField(_l("Which reminders"))
     days = SelectField(_l("Period"), default="14")
     q = StringField(_l("Receiver or task"), [Longest(100)])
 
-    def __init__(self) -> None:
-        """Read the address."""
+    def __init__(self, by: Person) -> None:
+        """Read the address; where it does not say whose, take what `by` wants to see first."""
         super().__init__()
         self.days.choices = words.choices(DAYS)
+        offered = {
+            whose: label
+            for whose, label in WHOSE.items()
+            if by.actor_ids or whose != Whose.ORGANISATION
+        }
+        self.whose.choices = words.choices(offered)
+        if "whose" not in request.args:
+            # Who searches without having chosen means everybody.
+            self.whose.data = Whose.ALL if self.q.data else usual(by)
+
+
+def place_in_address() -> tuple[dt.date | None, Place | None]:
+    """Return the day that the address names, and where on it to go on; None where it does not."""
+    try:
+        match request.args.get("place", "").split("_"):
+            case [day]:
+                return dt.date.fromisoformat(day), None
+            case [day, due, task_id]:
+                place = dt.date.fromisoformat(due), row_id(task_id)
+                return dt.date.fromisoformat(day), place
+            case _:
+                return None, None
+    except ValueError:
+        return None, None
+
+
+def address_of_place(day: dt.date, after: Place | None = None) -> str:
+    """Return how an address names such a place."""
+    return "_".join(map(str, (day, *(after or ()))))
 
 
 class LogForm(AddressForm):

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from http import HTTPStatus
-from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, jsonify, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from tracker.services import reminder_health, reminder_log, reminder_preview, reminders
-from tracker.services.reminder_log import Filters, Outcome
+from tracker.services import reminder_health, reminder_log, reminder_page, reminders
+from tracker.services.reminder_log import Filters as LogFilters
+from tracker.services.reminder_log import Outcome
+from tracker.services.reminder_page import Filters, Whose
 from tracker.web import access
 from tracker.web.context import db, now, person, tracker
 from tracker.web.forms import row_id
-from tracker.web.reminders.forms import LogForm, UpcomingForm
+from tracker.web.reminders.forms import LogForm, UpcomingForm, address_of_place, place_in_address
 
 blueprint = Blueprint("reminders", __name__)
 
-MOST_LINES = 300
 RUNS_SHOWN = 5
 
 
@@ -27,25 +28,35 @@ RUNS_SHOWN = 5
 def index() -> tuple[str, int]:
     """Show the coming reminders by date and receiver."""
     settings = tracker().settings
-    form = UpcomingForm()
+    form = UpcomingForm(person())
     valid = form.validate()
-    coming = reminder_preview.preview(
+    day, after = place_in_address()
+    coming = reminder_page.page(
         db(),
+        by=person(),
         settings=settings,
         now=now(),
         first=reminders.next_run_day(db(), settings=settings, now=now()),
-        days=int(form.valid("days") or 14),
-        wanted=form.valid("q") or "",
+        filters=Filters(
+            days=int(form.valid("days") or 14),
+            whose=Whose(form.valid("whose") or Whose.ALL),
+            text=form.valid("q") or "",
+            day=day,
+            after=after,
+        ),
     )
+    chosen = {name: value for name in ("whose", "days", "q") if (value := form.valid(name))}
+
+    def address_of(day: dt.date, after: tuple[dt.date, int] | None = None) -> str:
+        return url_for(".index", **chosen, place=address_of_place(day, after))
+
     html = render_template(
         "reminders/index.html",
         form=form,
         health=reminder_health.check(db(), settings=settings, now=now()),
-        days=[
-            (day, list(lines))
-            for day, lines in groupby(coming[:MOST_LINES], key=lambda line: line.send_on)
-        ],
-        left_out=max(0, len(coming) - MOST_LINES),
+        page=coming,
+        chosen=chosen,
+        address_of=address_of,
     )
     return html, HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST
 
@@ -60,7 +71,7 @@ def log() -> tuple[str, int]:
     page = reminder_log.page(
         db(),
         by=person(),
-        filters=Filters(
+        filters=LogFilters(
             outcome=Outcome(outcome) if outcome else None,
             receiver=form.valid("receiver") or "",
             ref=form.valid("ref") or "",
