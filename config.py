@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX: Final = "TRACKER_"
+HOST: Final = re.compile(r"[\w.:-]+")
+# The domain may have letters of any language, what stands before it may not (RFC 6531).
+ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(\.[\w-]+)*")
 DEFAULT_DATABASE_URL: Final = f"sqlite:///{Path(__file__).parent / 'instance' / 'tracker.db'}"
 SHORTEST_SECRET_KEY: Final = 16
 # Clocks are moved between two and three; a slot there would be passed twice or never.
@@ -220,7 +224,7 @@ class _Reader:
             port = url.port
         except ValueError:
             self._refuse(name, "is not a valid address")
-        if url.scheme not in schemes or not url.hostname:
+        if url.scheme not in schemes or not HOST.fullmatch(url.hostname or ""):
             self._refuse(name, f"must look like {schemes[0]}://host:port or {schemes[1]}://…")
         return url, port
 
@@ -228,8 +232,8 @@ class _Reader:
         text = self._get(name)
         if not text:
             return None
-        local, _, domain = parseaddr(text)[1].rpartition("@")
-        if not local or not domain or any(ord(character) < ord(" ") for character in text):
+        found = ADDRESS.fullmatch(parseaddr(text)[1])
+        if not found or any(ord(character) < ord(" ") for character in text):
             self._refuse(name, "must be an e-mail address, or: Name <address>")
         return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -14,6 +15,7 @@ from config import Settings, SmtpSettings
 from tests import factories
 from tests.client import Clock
 from tests.conftest import make_app
+from tracker import create_app
 from tracker.db import Database
 from tracker.models import Task, User
 
@@ -105,3 +107,13 @@ def test_a_number_that_is_none_is_refused(app: Flask, number: str) -> None:
 @pytest.mark.parametrize("command", ["seed", "demo"])
 def test_every_command_explains_itself(app: Flask, command: str) -> None:
     assert "Usage:" in run(app, command, "--help").output
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Kjære alle sammen, dette er ingen database. " * 20)
+    app = create_app(Settings(database_url=f"sqlite:///{file}", secret_key="k" * 32))
+    for command in (("db", "upgrade"), ("seed",)):
+        refused = run(app, *command)
+        assert refused.exit_code == 1
+        assert refused.output == "Error: The database cannot be reached: file is not a database\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from tracker.db import Database
@@ -22,7 +22,7 @@ def is_current(database: Database) -> bool:
     """Return whether the database has all migrations, or end with a line if it cannot be read."""
     try:
         return migrations.is_current(database)
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseError as error:
         first_line = str(error.orig).strip().splitlines()[0]
         raise click.ClickException(f"The database cannot be reached: {first_line}") from error
 
