@@ -372,6 +372,15 @@ def test_a_demonstration_that_others_can_reach_asks_for_proof(
     assert client.send("/sign-in/demonstration", user_id=user_id).status_code == 404
 
 
+def test_who_reaches_a_demonstration_from_elsewhere_is_asked_for_proof(
+    client: Client, demonstration: dict[str, User]
+) -> None:
+    client.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    assert "/sign-in/demonstration" not in client.get("/sign-in").text
+    user_id = demonstration["adviser"].id
+    assert client.send("/sign-in/demonstration", user_id=user_id).status_code == 404
+
+
 @pytest.mark.parametrize("user_id", ["", "x", "0", "99999999999999999999"])
 def test_a_demonstration_knows_only_its_people(
     client: Client, demonstration: dict[str, User], user_id: str

@@ -11,7 +11,8 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from tracker.domain.errors import InvalidError, TooManyAttemptsError
+from config import is_loopback
+from tracker.domain.errors import InvalidError, NotFoundError, TooManyAttemptsError
 from tracker.i18n import LOCALES, _
 from tracker.models import User
 from tracker.services import accounts, sessions
@@ -100,6 +101,8 @@ def link(token: str) -> ResponseReturnValue:
 @access.public
 def demonstration() -> ResponseReturnValue:
     """Let anybody in as somebody invented, on a demonstration on this machine."""
+    if not _is_on_this_machine():
+        raise NotFoundError("no_demonstration")
     user = ways_in.as_demonstration(
         db(),
         user_id=request.form.get("user_id", default=0, type=row_id),
@@ -161,7 +164,7 @@ def _page(
     # On an expired form's POST, what was sent is not meant for this form.
     form = form or SignInForm(formdata=None)
     form.kept.data = signed
-    offered = context.is_demonstration() and tracker().settings.is_local
+    offered = context.is_demonstration() and tracker().settings.is_local and _is_on_this_machine()
     return render_template(
         "accounts/sign_in.html",
         form=form,
@@ -170,6 +173,11 @@ def _page(
         kept=return_to.read(signed),
         people=ways_in.demonstration_people(db()) if offered else None,
     )
+
+
+def _is_on_this_machine() -> bool:
+    # A server that listens everywhere has a base address of this machine until it is set.
+    return is_loopback(request.remote_addr or "")
 
 
 def _begin(user: User, kept: dict[str, Any]) -> Response:
