@@ -294,6 +294,12 @@ def test_silence_about_a_task_settled_to_have_no_deadline_counts_from_then() -> 
     assert walk == [(dt.date(2026, 6, 1), "user:1", "question")]
 
 
+def test_silence_about_a_task_counts_from_when_it_was_given_to_its_owner() -> None:
+    given = task(created_on=dt.date(2025, 1, 1), assigned_on=dt.date(2026, 3, 2))
+    walk = Clock().walk(dt.date(2026, 3, 3), dt.date(2026, 6, 10), given)
+    assert walk == [(dt.date(2026, 6, 1), "user:1", "question")]
+
+
 def test_a_lasting_duty_is_asked_about_and_never_late() -> None:
     lasting = task(status=Status.ONGOING, due=WEDNESDAY, last_update_on=WEDNESDAY)
     walk = Clock().walk(WEDNESDAY, WEDNESDAY + 60 * DAY, lasting)

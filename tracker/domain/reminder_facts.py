@@ -71,6 +71,8 @@ class TaskFacts:
     due: dt.date | None = None
     """The last day of the deadline's period."""
     precision: Precision = Precision.DAY
+    assigned_on: dt.date | None = None
+    """When it was last given to an owner or to a person there."""
     no_deadline_since: dt.date | None = None
     """When it was settled that there is to be none."""
     last_update_on: dt.date | None = None

@@ -292,6 +292,7 @@ def _question(task: TaskFacts, schedule: Schedule) -> tuple[Step, ...]:
         day
         for day in (
             task.created_on,
+            task.assigned_on,
             task.no_deadline_since,
             task.last_update_on,
             task.look_again_on if task.status is Status.ON_HOLD else None,

@@ -250,7 +250,10 @@ def _asked_for(*, now: dt.datetime, today: dt.date) -> ColumnElement[bool]:
     )
     without_deadline = or_(Task.deadline.is_(None), Task.status == Status.ONGOING)
     last_word = func.coalesce(Task.last_update_at, Task.created_at)
-    silent = last_word < now - dt.timedelta(days=RULES.silence)
+    long_ago = now - dt.timedelta(days=RULES.silence)
+    silent = and_(
+        last_word < long_ago, or_(Task.assigned_at.is_(None), Task.assigned_at < long_ago)
+    )
     return or_(
         and_(
             Task.status.in_(_AT_WORK),

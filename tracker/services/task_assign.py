@@ -79,7 +79,7 @@ def assign(
     if not by.is_coordinator and not same_but_responsible:
         raise ForbiddenError("not_for_your_role")
     before = _readable(session, task, present.contributor_ids)
-    set_owner(session, task, wanted.owner, now=now, timezone=timezone)
+    set_owner(session, task, wanted.owner, by=by, now=now, timezone=timezone)
     set_responsible(session, task, wanted.responsible, by=by, now=now, timezone=timezone)
     _set_contributors(session, task, wanted.contributor_ids)
     finish(
@@ -96,7 +96,7 @@ def assign(
 
 
 def set_owner(
-    session: Session, task: Task, owner: Choice, *, now: dt.datetime, timezone: str
+    session: Session, task: Task, owner: Choice, *, by: Person, now: dt.datetime, timezone: str
 ) -> None:
     """Give the locked `task` another owner; who was responsible at the old one no longer is.
 
@@ -109,6 +109,8 @@ def set_owner(
         # Nobody at the former owner answers for it any longer, by whatever link.
         _revoke(session, task, now=now)
         task.responsible_id = task.responsible_none_on = None
+    if owner_id is not None and owner_id != task.owner_id:
+        task.assigned_at, task.assigned_by_id = now, by.user_id
     task.owner_id = owner_id
     task.owner_none_on = _none_on(owner, task.owner_none_on, now=now, timezone=timezone)
     session.flush()

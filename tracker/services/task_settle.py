@@ -137,7 +137,12 @@ class _Settling:
 
     def _owner(self) -> None:
         task_assign.set_owner(
-            self.session, self.task, self.decision.owner, now=self.now, timezone=self.timezone
+            self.session,
+            self.task,
+            self.decision.owner,
+            by=self.by,
+            now=self.now,
+            timezone=self.timezone,
         )
 
     def _check_owner(self) -> None:
