@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from flask import Flask, g, request, session, url_for
+from flask import Flask, request, session, url_for
 
 from tracker import clock, i18n
 from tracker.web import context, words
 
+KEPT_TEXTS: Final = 4096
+"""Rows of lists, of about a thousand characters each."""
 STATIC = Path(__file__).parents[1] / "static"
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -37,13 +39,21 @@ def task_address(task_id: int) -> str:
     return f"{request.script_root}/tasks/{task_id}"
 
 
-def once(macro: Callable[..., str], *arguments: Any) -> str:
-    """Return what `macro` makes of some arguments; in one request, it is asked only once."""
-    texts: dict[Any, str] = g.setdefault("texts", {})
-    key = macro, arguments
-    if key not in texts:
-        texts[key] = macro(*arguments)
-    return texts[key]
+def _once() -> Callable[..., str]:
+    """Return `once(macro, *arguments)`: what the macro makes of these arguments, made only once.
+
+    For macros that depend on nothing else but the language: the same arguments then give the same
+    text, so that it never has to be thrown away.
+    """
+
+    @lru_cache(maxsize=KEPT_TEXTS)
+    def made(macro: Callable[..., str], arguments: Any, _locale: str, _root: str) -> str:
+        return macro(*arguments)
+
+    def once(macro: Callable[..., str], *arguments: Any) -> str:
+        return made(macro, arguments, i18n.get_locale(), request.script_root)
+
+    return once
 
 
 def _choose_locale() -> None:
@@ -120,7 +130,7 @@ def init_app(app: Flask) -> None:
         current_locale=i18n.get_locale,
         deadline=i18n.format_deadline,
         words=words,
-        once=once,
+        once=_once(),
         task_address=task_address,
     )
     app.before_request(_choose_locale)
