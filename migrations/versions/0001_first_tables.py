@@ -470,7 +470,14 @@ def upgrade() -> None:
     op.create_index("ix_tasks_deadline_key", "tasks", ["deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_kind", "tasks", ["kind", "deadline_key", "id"], unique=False)
     op.create_index("ix_tasks_look_again_on", "tasks", ["look_again_on"], unique=False)
-    op.create_index("ix_tasks_needs_contact_since", "tasks", ["needs_contact_since"], unique=False)
+    op.create_index(
+        "ix_tasks_needs_contact_since",
+        "tasks",
+        ["needs_contact_since"],
+        unique=False,
+        sqlite_where=sa.text("needs_contact_since IS NOT NULL"),
+        postgresql_where=sa.text("needs_contact_since IS NOT NULL"),
+    )
     op.create_index(
         "ix_tasks_numbers_of_owner",
         "tasks",
@@ -494,7 +501,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tasks_open_owner_id",
         "tasks",
-        ["owner_id", "deadline_key", "id"],
+        ["owner_id", "deadline_key", "id", "status", "assessment"],
         unique=False,
         sqlite_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
         postgresql_where=sa.text("status IS NULL OR (status NOT IN ('closed', 'dropped'))"),
@@ -947,7 +954,12 @@ def downgrade() -> None:
     )
     op.drop_index("ix_tasks_numbers_of_parent", table_name="tasks")
     op.drop_index("ix_tasks_numbers_of_owner", table_name="tasks")
-    op.drop_index("ix_tasks_needs_contact_since", table_name="tasks")
+    op.drop_index(
+        "ix_tasks_needs_contact_since",
+        table_name="tasks",
+        sqlite_where=sa.text("needs_contact_since IS NOT NULL"),
+        postgresql_where=sa.text("needs_contact_since IS NOT NULL"),
+    )
     op.drop_index("ix_tasks_look_again_on", table_name="tasks")
     op.drop_index("ix_tasks_kind", table_name="tasks")
     op.drop_index("ix_tasks_deadline_key", table_name="tasks")

@@ -154,6 +154,9 @@ Index(
     Task.owner_id,
     Task.deadline_key,
     Task.id,
+    # Only counted, so that the overview reads no task.
+    Task.status,
+    Task.assessment,
     sqlite_where=OPEN,
     postgresql_where=OPEN,
 )
@@ -169,7 +172,13 @@ Index("ix_tasks_parent_id", Task.parent_id, Task.ref_key)
 Index("ix_tasks_numbers_of_owner", Task.owner_id, Task.kind, Task.status, Task.last_update_at)
 Index("ix_tasks_numbers_of_parent", Task.parent_id, Task.status, Task.last_update_at)
 Index("ix_tasks_source_id", Task.source_id, Task.ref_key)
-Index("ix_tasks_needs_contact_since", Task.needs_contact_since)
+_UNREACHED = Task.needs_contact_since.is_not(None)
+Index(
+    "ix_tasks_needs_contact_since",
+    Task.needs_contact_since,
+    sqlite_where=_UNREACHED,
+    postgresql_where=_UNREACHED,
+)
 Index("ix_tasks_look_again_on", Task.look_again_on)
 Index("ix_tasks_assigned_at", Task.assigned_at)
 
