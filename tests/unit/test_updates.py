@@ -64,7 +64,7 @@ def test_only_the_secretariat_makes_a_task_a_lasting_duty_and_says_why() -> None
         after(replace(ON_TRACK, status=Status.IN_PROGRESS, comment="Nei."), standing)
 
 
-@pytest.mark.parametrize("status", [Status.REPORTED_DONE, *FINISHED])
+@pytest.mark.parametrize("status", [Status.REPORTED_DONE, *sorted(FINISHED)])
 @pytest.mark.parametrize("side", [Side.OWNER, Side.SECRETARIAT])
 def test_what_waits_or_is_finished_takes_no_answer(status: Status, side: Side) -> None:
     assert not answer_may_set(status, by_secretariat=side is Side.SECRETARIAT)
