@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
 
 import pytest
 from flask import Flask
@@ -12,13 +14,15 @@ from sqlalchemy import select
 from config import Settings
 from tests import factories as make
 from tests import html, mails
-from tests.client import Client, Clock
+from tests.client import Client, Clock, session_token
+from tests.conftest import make_app
 from tests.databases import count_queries
 from tracker.db import Database
 from tracker.domain.roles import Person, Role
 from tracker.mail.senders import MailboxSender
 from tracker.models import OutgoingEmail, User
-from tracker.services import delivery, installation, mailbox
+from tracker.services import delivery, installation, mailbox, outbox
+from tracker.web.context import TOKEN
 
 AsUser = Callable[[User | Person], Client]
 
@@ -83,6 +87,33 @@ def test_on_a_demonstration_everybody_signed_in_sees_all_of_it(
         (page.index(address) for address in addresses), reverse=True
     ), "the newest comes first"
     assert client.get("/mailbox").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("base_url", "status"), [("http://127.0.0.1:8000", 200), ("https://demo.example.no", 404)]
+)
+def test_a_demonstration_that_others_reach_keeps_sign_in_links_to_their_receivers(
+    database: Database, settings: Settings, now: Clock, base_url: str, status: int
+) -> None:
+    make_demonstration(database)
+    with database.session(write=True) as session:
+        admin, reader = make.user(session, role=Role.ADMIN), make.user(session)
+        email = outbox.queue_sign_in(
+            session,
+            user_id=admin.id,
+            url=f"{base_url}/sign-in/link/secret",
+            expires_at=now() + dt.timedelta(minutes=20),
+            mail_from=settings.mail_from,
+            now=now(),
+        )
+    there = replace(settings, base_url=base_url)
+    delivery.deliver_due(database, MailboxSender(), settings=there, now=now)
+    app = make_app(there, database, now)
+    for who, expected in ((admin, 200), (reader, status)):
+        browser = cast("Client", app.test_client())
+        with browser.session_transaction(base_url=base_url) as session:
+            session[TOKEN] = session_token(app, who)
+        assert browser.get(f"/mailbox/{email.id}", base_url=base_url).status_code == expected
 
 
 def test_a_mail_that_has_not_been_sent_is_not_in_the_mailbox(

@@ -274,6 +274,16 @@ def test_links_are_limited_for_each_address(client: Client, kari: User) -> None:
     assert ask_for_link(client, "ola@ks.example").status_code == 303
 
 
+def test_a_mailbox_is_not_filled_with_links_by_whoever_knows_its_address(
+    client: Client, kari: User, now: Clock
+) -> None:
+    asked = []
+    for _ in range(12):
+        asked.append(ask_for_link(client).status_code)
+        now.advance(minutes=16)
+    assert asked == [303] * 10 + [429] * 2
+
+
 def test_signing_in_leaves_nothing_of_the_session_before(
     app: Flask, client: Client, database: Database, kari: User
 ) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, defer
 
+from config import Settings
 from tracker.domain.errors import NotFoundError
 from tracker.domain.roles import Person
 from tracker.models import OutgoingEmail
@@ -31,6 +32,7 @@ def page(
     session: Session,
     *,
     by: Person,
+    settings: Settings,
     receiver: str = "",
     older_than: int | None = None,
     newer_than: int | None = None,
@@ -40,7 +42,7 @@ def page(
     `receiver` is a part of the address; `older_than` or `newer_than` is the id of a mail on the
     page before or after.
     """
-    wanted = _readable(session, by).options(
+    wanted = _readable(session, by, settings).options(
         defer(OutgoingEmail.text_body), defer(OutgoingEmail.html_body)
     )
     if receiver:
@@ -69,19 +71,24 @@ def page(
     )
 
 
-def show(session: Session, *, by: Person, email_id: int) -> OutgoingEmail:
+def show(session: Session, *, by: Person, settings: Settings, email_id: int) -> OutgoingEmail:
     """Return one sent mail; raises NotFoundError where `by` may not read it."""
     email = session.scalar(
-        _readable(session, by).where(OutgoingEmail.id == min(email_id, LARGEST_ID))
+        _readable(session, by, settings).where(OutgoingEmail.id == min(email_id, LARGEST_ID))
     )
     if email is None:
         raise NotFoundError("no_such_mail")
     return email
 
 
-def _readable(session: Session, by: Person) -> Select[OutgoingEmail]:
-    """Everybody reads their own mail; on a demonstration, where all is made up, all of it."""
+def _readable(session: Session, by: Person, settings: Settings) -> Select[OutgoingEmail]:
+    """Everybody reads their own mail; on a demonstration, where all is made up, all of it.
+
+    Where others can reach the demonstration, sign-in links are for their receivers alone: they
+    would let anybody become administrator.
+    """
     sent = select(OutgoingEmail).where(OutgoingEmail.state == "sent")
-    if installation.is_demonstration(session):
-        return sent
-    return sent.where(OutgoingEmail.user_id == by.user_id)
+    own = OutgoingEmail.user_id == by.user_id
+    if not installation.is_demonstration(session):
+        return sent.where(own)
+    return sent if settings.is_local else sent.where(or_(own, OutgoingEmail.kind != "sign_in"))

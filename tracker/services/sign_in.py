@@ -29,6 +29,8 @@ _HOUR: Final = dt.timedelta(hours=1)
 PASSWORD_BY_ADDRESS: Final = attempts.Limit("password:address", 5, _QUARTER)
 PASSWORD_BY_IP: Final = attempts.Limit("password:ip", 50, _QUARTER)
 LINK_BY_ADDRESS: Final = attempts.Limit("link:address", 3, _QUARTER)
+# Anybody can ask for somebody else's link, and must not fill that person's mailbox with them.
+LINK_BY_ADDRESS_A_DAY: Final = attempts.Limit("link:address:day", 10, attempts.KEPT)
 LINK_BY_IP: Final = attempts.Limit("link:ip", 30, _HOUR)
 
 # How many people a demonstration lists to sign in as.
@@ -106,8 +108,10 @@ def request_link(
     """
     email = address_of(email)
     attempts.check(session, limit=LINK_BY_ADDRESS, subject=email, now=now)
+    attempts.check(session, limit=LINK_BY_ADDRESS_A_DAY, subject=email, now=now)
     attempts.check(session, limit=LINK_BY_IP, subject=ip, now=now)
     attempts.count(session, limit=LINK_BY_ADDRESS, subject=email, now=now)
+    attempts.count(session, limit=LINK_BY_ADDRESS_A_DAY, subject=email, now=now)
     attempts.count(session, limit=LINK_BY_IP, subject=ip, now=now)
     user = _active(session, email)
     if user is None:

@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
+from tracker.models import OutgoingEmail
 from tracker.services import mailbox
 from tracker.web import context
 from tracker.web.access import signed_in
@@ -30,6 +31,7 @@ def index() -> str:
     page = mailbox.page(
         context.db(),
         by=context.person(),
+        settings=context.tracker().settings,
         receiver=receiver,
         older_than=request.args.get("older_than", type=row_id),
         newer_than=request.args.get("newer_than", type=row_id),
@@ -41,7 +43,7 @@ def index() -> str:
 @signed_in
 def show(email_id: int) -> str:
     """Show one mail as its receiver sees it, and its text version."""
-    email = mailbox.show(context.db(), by=context.person(), email_id=email_id)
+    email = _mail(email_id)
     return render_template("mailbox/show.html", email=email)
 
 
@@ -49,8 +51,17 @@ def show(email_id: int) -> str:
 @signed_in
 def html(email_id: int) -> Response:
     """Give the mail's HTML for the frame in `show`."""
-    email = mailbox.show(context.db(), by=context.person(), email_id=email_id)
+    email = _mail(email_id)
     body = (email.html_body or "").replace("<head>", '<head><base target="_top">', 1)
     response = make_response(body)
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response
+
+
+def _mail(email_id: int) -> OutgoingEmail:
+    return mailbox.show(
+        context.db(),
+        by=context.person(),
+        settings=context.tracker().settings,
+        email_id=email_id,
+    )
