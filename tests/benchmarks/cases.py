@@ -11,7 +11,7 @@ from tests.benchmarks.installations import Installation
 from tracker import clock
 from tracker.domain.roles import Role
 from tracker.domain.status import Precision, Status
-from tracker.models import Membership, StatusUpdate, Task
+from tracker.models import DeadlineChange, Membership, StatusUpdate, Task
 from tracker.services import reminders
 
 LONG_AGO: Final = dt.timedelta(days=60)
@@ -31,6 +31,7 @@ def prepare(installation: Installation, *, open_tasks: int, due: int, people: in
     old = now - LONG_AGO
     with installation.database() as database, database.session(write=True) as session:
         session.execute(update(StatusUpdate).values(created_at=old))
+        session.execute(update(DeadlineChange).values(outcome="withdrawn", decided_at=old))
         session.execute(
             update(Task).values(
                 status=Status.CLOSED, changed_at=old, last_update_at=old, assigned_at=None
