@@ -208,9 +208,12 @@ def digests(finds: Iterable[Find]) -> dict[str, list[Line]]:
     }
 
 
-def _weight(find: Find) -> tuple[int, dt.date, int, int]:
+def _weight(find: Find) -> tuple[int, dt.date, int, bool, int]:
     section = _ORDER[section_of(find.key.step)]
-    return section, find.due or dt.date.max, find.key.task_id, -find.nominal_on.toordinal()
+    # Whose the task is comes before what else is new about it.
+    is_other_news = find.key.step != StepKind.ASSIGNED
+    latest = -find.nominal_on.toordinal()
+    return section, find.due or dt.date.max, find.key.task_id, is_other_news, latest
 
 
 def _plan_one(

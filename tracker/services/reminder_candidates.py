@@ -192,6 +192,7 @@ class _Search:
         since, until = (day - RULES.silence * DAY for day in (first, last))
         began = or_(
             Task.created_at >= self._midnight(since),
+            Task.assigned_at >= self._midnight(since),
             Task.last_update_at >= self._midnight(since),
             Task.deadline_none_on >= since,
             Task.look_again_on >= since,
