@@ -25,11 +25,15 @@ def test_every_setting_is_in_the_readme() -> None:
     assert {name for name in settings if f"TRACKER_{name}`" not in readme} == set()
 
 
+# What is made while the product runs is no file of the repository.
+NAMED = re.compile(r"`(?!instance/|\.test/)([\w/.-]+/[\w.-]+\.\w+)`")
+
+
 def test_every_file_that_the_documentation_names_exists() -> None:
     missing = [
         f"{document.name}: {name}"
         for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-        for name in re.findall(r"`(?!instance/|\.test/)([\w/.-]+/[\w.-]+\.\w+)`", document.read_text())
+        for name in NAMED.findall(document.read_text())
         if not ((ROOT / name).exists() or (ROOT / "tracker" / name).exists())
     ]
     assert missing == []
