@@ -88,12 +88,20 @@ def serve(app: Flask, listener: socket.socket, *, start_jobs: Starter) -> None:
     _Server(app, listener, start_jobs).run()
 
 
-def work(start_jobs: Starter) -> None:
-    """Run the jobs without the web until SIGINT or SIGTERM."""
-    _log()
+def stop_requests() -> threading.Event:
+    """Return what SIGINT and SIGTERM set from now on, instead of ending the process at once.
+
+    To be called before the process says that it can be stopped.
+    """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    return stopped
+
+
+def work(start_jobs: Starter, stopped: threading.Event) -> None:
+    """Run the jobs without the web until `stopped` is set."""
+    _log()
     stop_jobs = start_jobs()
     stopped.wait()
     stop_jobs()

@@ -193,8 +193,11 @@ def test_a_wrong_setting_is_one_clear_line_with_its_name(
     assert name in done.stderr
 
 
-def test_a_worker_ends_cleanly(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_ends_cleanly_from_its_first_word_on(
+    environment: dict[str, str], number: signal.Signals
+) -> None:
     with started(environment, "worker") as process:
-        process.wait_for("Ctrl-C")
-        assert process.end(signal.SIGINT) == 0
+        process.wait_for("Reminders")
+        assert process.end(number) == 0
     assert "Traceback" not in process.said

@@ -53,11 +53,12 @@ def serve(host: str, port: int) -> None:
 def worker() -> None:
     """Run scheduler and delivery without web."""
     tracker = the_tracker()
+    stopped = processes.stop_requests()
     click.echo("Reminders are planned and sent from here.")
     for line in _hints(tracker):
         click.echo(line)
     click.echo("Stop with Ctrl-C.")
-    processes.work(_jobs_of(tracker))
+    processes.work(_jobs_of(tracker), stopped)
 
 
 def _jobs_of(tracker: Tracker) -> processes.Starter:
