@@ -16,7 +16,7 @@ from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.domain.status import ACTIVE
 from tracker.i18n import LOCALES
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
-from tracker.services import audit, sessions, sign_in
+from tracker.services import audit, paging, sessions, sign_in
 from tracker.services.tasks import LARGEST_ID, visible_to
 from tracker.services.unique import unique
 
@@ -93,16 +93,16 @@ def page(
         query = query.where(key > (place.name, place.id)).order_by(User.name, User.id)
     else:
         query = query.order_by(User.name, User.id)
-    found = list(session.scalars(query.limit(PAGE_SIZE + 1)))
-    more, people = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
-    backwards = place is not None and before is not None
-    if backwards:
-        people.reverse()
-    has_before, has_after = (more, True) if backwards else (place is not None, more)
+    piece = paging.piece(
+        session.scalars(query.limit(PAGE_SIZE + 1)),
+        size=PAGE_SIZE,
+        first=place is None,
+        backwards=place is not None and before is not None,
+    )
     return People(
-        people,
-        before=people[0].id if people and has_before else None,
-        after=people[-1].id if people and has_after else None,
+        piece.rows,
+        before=piece.before.id if piece.before else None,
+        after=piece.after.id if piece.after else None,
     )
 
 

@@ -13,7 +13,7 @@ from config import Settings
 from tracker.domain.errors import NotFoundError
 from tracker.domain.roles import Person
 from tracker.models import OutgoingEmail
-from tracker.services import installation
+from tracker.services import installation, paging
 from tracker.services.tasks import LARGEST_ID
 
 PAGE_SIZE: Final = 25
@@ -49,25 +49,19 @@ def page(
         wanted = wanted.where(
             func.lower(OutgoingEmail.to_address).contains(receiver.strip().lower(), autoescape=True)
         )
-    backwards = newer_than is not None
-    if newer_than is not None:
-        wanted = wanted.where(OutgoingEmail.id > min(newer_than, LARGEST_ID)).order_by(
-            OutgoingEmail.id
-        )
-    else:
-        if older_than is not None:
-            wanted = wanted.where(OutgoingEmail.id < min(older_than, LARGEST_ID))
-        wanted = wanted.order_by(OutgoingEmail.id.desc())
-    found = list(session.scalars(wanted.limit(PAGE_SIZE + 1)))
-    more = len(found) > PAGE_SIZE
-    shown = found[:PAGE_SIZE]
-    if backwards:
-        shown.reverse()
-    newer, older = (more, True) if backwards else (older_than is not None, more)
+    wanted = paging.newest_first(
+        wanted, OutgoingEmail.id, older_than=older_than, newer_than=newer_than
+    )
+    piece = paging.piece(
+        session.scalars(wanted.limit(PAGE_SIZE + 1)),
+        size=PAGE_SIZE,
+        first=older_than is None,
+        backwards=newer_than is not None,
+    )
     return Page(
-        emails=shown,
-        newer_than=shown[0].id if newer and shown else None,
-        older_than=shown[-1].id if older and shown else None,
+        emails=piece.rows,
+        newer_than=piece.before.id if piece.before else None,
+        older_than=piece.after.id if piece.after else None,
     )
 
 

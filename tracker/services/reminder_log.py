@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session, aliased
 from tracker.domain.reminder_steps import is_reckoned_from_deadline
 from tracker.domain.roles import Person
 from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRun, Task, User
-from tracker.services.tasks import LARGEST_ID, visible_to
+from tracker.services import paging
+from tracker.services.tasks import visible_to
 
 PAGE_SIZE: Final = 50
 OF_TASK: Final = 20
@@ -90,22 +91,17 @@ def page(
 ) -> Page:
     """Return a page of the log; the ids are those of the reminders on the page before or after."""
     wanted = _entries(by).where(*_conditions(filters))
-    backwards = newer_than is not None
-    if newer_than is not None:
-        wanted = wanted.where(Reminder.id > min(newer_than, LARGEST_ID)).order_by(Reminder.id)
-    else:
-        if older_than is not None:
-            wanted = wanted.where(Reminder.id < min(older_than, LARGEST_ID))
-        wanted = wanted.order_by(Reminder.id.desc())
-    found = [_entry(row) for row in session.execute(wanted.limit(PAGE_SIZE + 1))]
-    more, shown = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
-    if backwards:
-        shown.reverse()
-    newer, older = (more, True) if backwards else (older_than is not None, more)
+    wanted = paging.newest_first(wanted, Reminder.id, older_than=older_than, newer_than=newer_than)
+    piece = paging.piece(
+        map(_entry, session.execute(wanted.limit(PAGE_SIZE + 1))),
+        size=PAGE_SIZE,
+        first=older_than is None,
+        backwards=newer_than is not None,
+    )
     return Page(
-        entries=shown,
-        newer_than=shown[0].id if newer and shown else None,
-        older_than=shown[-1].id if older and shown else None,
+        entries=piece.rows,
+        newer_than=piece.before.id if piece.before else None,
+        older_than=piece.after.id if piece.after else None,
     )
 
 
