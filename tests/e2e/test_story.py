@@ -4,49 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 
-from tests.client import Clock, tracker_of
+from tests.client import Clock
 from tests.conftest import Live
+from tests.demonstration import MONDAY_SEVEN, run_reminders, user
 from tracker.db import Database
-from tracker.mail.senders import MailboxSender
-from tracker.models import User
-from tracker.services import delivery, demonstration, reminders, starting_set
 
 pytestmark = pytest.mark.browser
-
-FRIDAY = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-MONDAY_SEVEN = dt.datetime(2026, 11, 23, 6, tzinfo=dt.UTC)
-KARI = "kari.nordmann@ks.example"
-
-
-@pytest.fixture
-def demonstrated(live: Live, database: Database, now: Clock) -> Live:
-    """A demonstration made on a Friday."""
-    now.now = FRIDAY
-    tracker = tracker_of(live.app)
-    with database.session(write=True) as session:
-        starting_set.load(session, now=FRIDAY)
-    demonstration.make(database, settings=tracker.settings, now=FRIDAY)
-    return live
-
-
-def _run_reminders(live: Live, now: Clock, at: dt.datetime) -> None:
-    now.now = at
-    tracker = tracker_of(live.app)
-    settings = replace(tracker.settings, base_url=live.url)
-    with tracker.database.session(write=True) as session:
-        reminders.plan_run(session, settings=settings, now=at)
-    delivery.deliver_due(tracker.database, MailboxSender(), settings=settings, now=now)
-
-
-def _user(database: Database, email: str) -> User:
-    with database.session(write=False) as session:
-        return session.scalars(select(User).where(User.email == email)).one()
 
 
 def _choose_on_sign_in_page(live: Live, name: str) -> Page:
@@ -61,10 +28,11 @@ def test_from_the_mail_to_what_the_director_reads(
     demonstrated: Live, database: Database, now: Clock
 ) -> None:
     live = demonstrated
-    _run_reminders(live, now, MONDAY_SEVEN)
+    kari = user(database, "adviser")
+    run_reminders(live.app, live.url, now, MONDAY_SEVEN)
 
     # 07:00: Kari has a mail that says what is urgent, and whose link needs no password.
-    mailbox = live.open(f"/mailbox?to={KARI}", who=_user(database, KARI))
+    mailbox = live.open(f"/mailbox?to={kari.email}", who=kari)
     mailbox.get_by_role("link", name="1 over fristen").first.click()
     mail = mailbox.frame_locator("iframe")
     expect(mail.get_by_text("Hei, Kari")).to_be_visible()
@@ -97,8 +65,8 @@ def test_from_the_mail_to_what_the_director_reads(
     expect(row).to_contain_text("2 av 4")
 
     # A task that is closed reminds nobody, and Kari is told that it was confirmed.
-    _run_reminders(live, now, MONDAY_SEVEN + dt.timedelta(days=1))
-    mailbox = live.open(f"/mailbox?to={KARI}", who=_user(database, KARI))
+    run_reminders(live.app, live.url, now, MONDAY_SEVEN + dt.timedelta(days=1))
+    mailbox = live.open(f"/mailbox?to={kari.email}", who=kari)
     mailbox.get_by_role("main").get_by_role("row").get_by_role("link").first.click()
     mailbox.get_by_text("Samme e-post som tekst").press("Enter")
     body = mailbox.locator("main").inner_text()
