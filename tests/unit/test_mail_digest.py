@@ -225,9 +225,17 @@ def test_the_shared_mailbox_is_greeted_by_its_actor_and_asked_for_a_name() -> No
 
 
 def test_several_reasons_are_given_in_one_sentence() -> None:
-    text = rendered(OVERDUE, DECIDE, audiences=("responsible", "coordinator")).text
+    text = rendered(OVERDUE, DECIDE, audiences=("responsible", "leads", "coordinator")).text
 
-    assert "Du får denne fordi du er saksansvarlig og du er i sekretariatet." in text
+    reason = "Du får denne fordi du er saksansvarlig, hovedkontakt hos KS og i sekretariatet."
+    assert reason in text
+
+
+def test_a_list_of_mails_shows_the_tasks_beside_the_subject() -> None:
+    body = rendered(DUE, OVERDUE).html.partition("<body")[2]
+    first = "DIFI-4.2 Felles avtale for hospitering, DIFI-5.1 Program for ledernettverket"
+
+    assert body.index(first) < body.index("Hei, Kari")
 
 
 def test_replying_is_offered_only_where_an_answer_reaches_somebody() -> None:
@@ -274,7 +282,8 @@ def test_html_is_valid_and_reads_without_images_or_outside_styles(locale: str) -
         letters.test(frame),
     ):
         document = html5lib.HTMLParser(strict=True).parse(mail.html)
-        names = {element.tag.rpartition("}")[2] for element in document.iter() if element.tag}
+        tags = [element.tag for element in document.iter() if isinstance(element.tag, str)]
+        names = {tag.rpartition("}")[2] for tag in tags}
         assert not names & {"img", "script", "link"}
         assert "style=" in mail.html
         assert "prefers-color-scheme" in mail.html

@@ -53,13 +53,13 @@ PARTS: Final = {
 }
 """What may not be settled about a task."""
 
-_REASONS: Final = {
-    "responsible": N_("you are responsible for the task"),
-    "leads": N_("you are the lead of %(actor)s"),
-    "mailbox": N_("this is the shared mailbox of %(actor)s"),
-    "coordinator": N_("you belong to the forum's secretariat"),
-    "author": N_("you asked for what has been decided"),
+_ROLES: Final = {
+    "responsible": N_("responsible for the task"),
+    "leads": N_("the lead of %(actor)s"),
+    "coordinator": N_("a member of the forum's secretariat"),
+    "author": N_("the one who asked for what has been decided"),
 }
+"""What a person is to whom a digest goes; a shared mailbox is no person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,11 @@ class Line:
         """Whether the receiver is asked how it goes."""
         return self.section in ASKING
 
+    @property
+    def decides(self) -> bool:
+        """Whether the receiver must do something about it other than to answer."""
+        return self.section in {Section.RAISED, Section.TO_DECIDE}
+
     def deadline_text(self) -> str:
         """Give the deadline with its weekday, or as vaguely as it was set; may be empty."""
         if self.deadline is None:
@@ -146,7 +151,7 @@ class Digest:
     """On whose behalf the receiver answers; may be empty."""
     shared_mailbox: bool
     audiences: tuple[str, ...]
-    """Keys of `_REASONS`, the most personal first."""
+    """Keys of `_ROLES`, the most personal first; or the shared mailbox alone."""
     lines: tuple[Line, ...]
 
     def __post_init__(self) -> None:
@@ -177,6 +182,12 @@ class Digest:
         name = self.name if self.shared_mailbox else self.name.split(maxsplit=1)[0]
         return _("Hello, %(name)s", name=name)
 
+    def preview(self) -> str:
+        """Name the tasks, for what a list of mails shows beside the subject."""
+        return ", ".join(
+            f"{line.ref} {line.title}" for _heading, lines in self.sections() for line in lines
+        )
+
     def introduction(self) -> str:
         """Say in one or two sentences what the mail wants."""
         asked = sum(line.asks for line in self.lines)
@@ -192,8 +203,12 @@ class Digest:
 
     def reason(self) -> str:
         """Say why one gets the mail."""
-        reasons = [_(_REASONS[key]) % {"actor": self.actor} for key in self.audiences]
-        return _("You get this because %(reasons)s.", reasons=i18n.format_list(reasons))
+        if self.shared_mailbox:
+            return _(
+                "You get this because this is the shared mailbox of %(actor)s.", actor=self.actor
+            )
+        roles = [_(_ROLES[key]) % {"actor": self.actor} for key in self.audiences]
+        return _("You get this because you are %(roles)s.", roles=i18n.format_list(roles))
 
     def readers(self) -> str:
         """Say who can read an answer and in whose name it is kept."""
