@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from sqlalchemy import make_url
 
 from config import Settings
 from tests.browser import chromium, complaints, listening_socket, served
-from tests.client import Client, Clock, session_token, tracker_of
+from tests.client import Client, Clock, session_token
 from tests.databases import PostgreSQL, migrate, postgresql
 from tests.factories import NOW
 from tracker import create_app
@@ -24,7 +25,7 @@ from tracker.db import Database
 from tracker.domain.roles import Person
 from tracker.models import User
 from tracker.services import audit
-from tracker.web.context import EXTENSION, TOKEN
+from tracker.web.context import EXTENSION, TOKEN, Tracker
 
 
 @pytest.fixture(scope="session")
@@ -116,12 +117,27 @@ def app(settings: Settings, database: Database, now: Clock) -> Flask:
 
 
 def make_app(settings: Settings, database: Database, now: Clock) -> Flask:
-    app = create_app(settings, now=now)
+    """An application that others use after this one: half a second goes into its templates."""
+    # What an application is made of depends on no more than this of its settings.
+    base_url = "https://tracker.example" if settings.is_secure else Settings.base_url
+    app = _shared_app(replace(settings, database_url="sqlite://", base_url=base_url))
+    app.extensions[EXTENSION] = Tracker(settings, database, now)
+    return app
+
+
+def make_own_app(settings: Settings, database: Database, now: Clock) -> Flask:
+    """An application that a test may add to."""
+    app = create_app(settings)
     # One pool for the test and the application, so that queries of both are counted.
-    app.extensions[EXTENSION] = replace(tracker_of(app), database=database)
+    app.extensions[EXTENSION] = Tracker(settings, database, now)
     app.testing = True
     app.test_client_class = Client
     return app
+
+
+@cache
+def _shared_app(settings: Settings) -> Flask:
+    return make_own_app(settings, Database(settings.database_url), Clock(NOW))
 
 
 @pytest.fixture

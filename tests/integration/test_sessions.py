@@ -15,7 +15,7 @@ from config import Settings
 from tests import factories as make
 from tests import html
 from tests.client import Client, Clock
-from tests.conftest import make_app
+from tests.conftest import make_own_app
 from tests.integration.test_sign_in import ADDRESS, PASSWORD, QUICK, mailed_link
 from tracker.db import Database
 from tracker.domain.roles import Role
@@ -297,7 +297,7 @@ def test_a_post_from_another_site_does_not_end_the_session(client: Client) -> No
 def test_attempts_behind_a_proxy_count_for_the_person_and_not_for_the_proxy(
     settings: Settings, database: Database, now: Clock, proxies: int, address: str
 ) -> None:
-    app = make_app(replace(settings, proxies=proxies), database, now)
+    app = make_own_app(replace(settings, proxies=proxies), database, now)
     seen: list[str | None] = []
     app.before_request(lambda: seen.append(request.remote_addr))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 from flask import Flask
@@ -10,8 +11,10 @@ from werkzeug.routing import Rule as Route
 from werkzeug.routing.converters import NumberConverter
 from werkzeug.test import TestResponse
 
+from config import Settings
 from tests import factories as make
-from tests.client import Client
+from tests.client import Client, Clock
+from tests.conftest import make_own_app
 from tracker.db import Database
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.models import User
@@ -73,12 +76,14 @@ def test_only_what_must_be_is_open_to_everyone(app: Flask) -> None:
 
 
 def test_a_route_without_a_rule_answers_nobody(
-    app: Flask, database: Database, as_user: Callable[[User | Person], Client]
+    settings: Settings, database: Database, now: Clock
 ) -> None:
+    app = make_own_app(settings, database, now)
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
     with database.session(write=True) as session:
         admin = make.person(session, role=Role.ADMIN)
-    assert as_user(admin).get("/forgotten").status_code == 403
+    browser = cast("Client", app.test_client()).sign_in(admin)
+    assert browser.get("/forgotten").status_code == 403
 
 
 @pytest.mark.parametrize("role", [None, *Role])
