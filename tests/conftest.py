@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from sqlalchemy import make_url
 from config import Settings
 from tests.browser import chromium, complaints, listening_socket, served
 from tests.client import Client, Clock, session_token
-from tests.databases import PostgreSQL, migrate, postgresql
+from tests.databases import PostgreSQL, in_memory, migrate, postgresql
 from tests.factories import NOW
 from tracker import create_app
 from tracker.db import Database
@@ -26,6 +27,9 @@ from tracker.domain.roles import Person
 from tracker.models import User
 from tracker.services import audit
 from tracker.web.context import EXTENSION, TOKEN, Tracker
+
+if folder := in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 @pytest.fixture(scope="session")

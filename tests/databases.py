@@ -24,6 +24,7 @@ from tracker.services import migrations
 SERVER_URL: Final = "TRACKER_TEST_DATABASE_URL"
 # Tests lose nothing that a crash could take.
 START_SECONDS: Final = 60
+ROOM: Final = 2 * 1024**3
 # The server goes when the tests are killed, where the system offers that.
 WITH_US: Final = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
 FAST: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -95,13 +96,24 @@ def postgresql() -> Iterator[PostgreSQL]:
             engine.dispose()
 
 
+def in_memory() -> Path | None:
+    """Return a folder in memory with room for the tests' databases, where there is one.
+
+    A thousand databases are made and dropped, and on a disk that is most of what a test takes.
+    """
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
+        return memory
+    return None
+
+
 @contextmanager
 def _server() -> Iterator[URL]:
     if named := os.environ.get(SERVER_URL):
         yield make_url(named).set(drivername="postgresql+psycopg")
         return
     # A socket's path must be short, so this is not under pytest's folder.
-    folder = Path(tempfile.mkdtemp(prefix="tracker-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="tracker-pg-", dir=in_memory()))
     # PostgreSQL refuses to run as root; Debian's package brings a user for it.
     owner = "postgres" if os.geteuid() == 0 else None
     if owner:
