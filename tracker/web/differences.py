@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wtforms import SelectField
 
 from tracker import i18n
-from tracker.web.forms import BaseForm
+from tracker.domain.versions import version_of
+from tracker.web.forms import Attempt, BaseForm
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,9 @@ class Change:
     label: str
     before: str
     after: str
+
+
+Changes = list[Change]
 
 
 def between(form: BaseForm, saved: Any, typed: Any) -> list[Change]:
@@ -32,6 +40,20 @@ def between(form: BaseForm, saved: Any, typed: Any) -> list[Change]:
         if hasattr(saved, field.name)
         and (before := getattr(saved, field.name)) != (after := getattr(typed, field.name))
     ]
+
+
+def newer(
+    form: Any, tried: Attempt[Any], present: DataclassInstance, differences: Callable[[], Changes]
+) -> Changes:
+    """Return the `differences` to show where somebody else saved `present` meanwhile, else none.
+
+    `form` carries its `version`: who saves next has seen the newer one and writes over it
+    knowingly.
+    """
+    if not tried.conflict:
+        return []
+    form.version.data = version_of(present)
+    return differences()
 
 
 def _text(field: Any, value: Any) -> str:

@@ -6,13 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from tracker.domain.roles import Role
-from tracker.domain.versions import version_of
 from tracker.i18n import _
 from tracker.services import actors
 from tracker.web import access
 from tracker.web.actors.forms import ActorForm
 from tracker.web.context import db, person, today
-from tracker.web.differences import Change, between
+from tracker.web.differences import between, newer
 from tracker.web.forms import attempt
 
 Page = Response | tuple[str, int]
@@ -69,12 +68,8 @@ def edit(actor_id: int) -> Page:
     if tried.result is not None:
         flash(_("Saved."), "success")
         return redirect(url_for("actors.show", actor_id=actor_id), 303)
-    differences: list[Change] = []
-    if tried.conflict:
-        present = actors.facts_of(actor)
-        differences = between(form, present, form.facts())
-        # Who saves now has seen the newer version and writes over it knowingly.
-        form.version.data = version_of(present)
+    present = actors.facts_of(actor)
+    differences = newer(form, tried, present, lambda: between(form, present, form.facts()))
     page = render_template(
         "actors/edit.html",
         form=form,

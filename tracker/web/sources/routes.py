@@ -6,12 +6,11 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from tracker.domain.roles import Role
-from tracker.domain.versions import version_of
 from tracker.i18n import _
 from tracker.services import sources
 from tracker.web import access
 from tracker.web.context import db, person, today
-from tracker.web.differences import Change, between
+from tracker.web.differences import between, newer
 from tracker.web.forms import attempt
 from tracker.web.sources.forms import NoteForm, SourceForm
 
@@ -67,12 +66,8 @@ def edit(source_id: int) -> Page:
     if tried.result is not None:
         flash(_("Saved."), "success")
         return _to(source_id)
-    differences: list[Change] = []
-    if tried.conflict:
-        present = sources.facts_of(source)
-        differences = between(form, present, form.facts())
-        # Who saves now has seen the newer version and writes over it knowingly.
-        form.version.data = version_of(present)
+    present = sources.facts_of(source)
+    differences = newer(form, tried, present, lambda: between(form, present, form.facts()))
     page = render_template(
         "sources/edit.html",
         form=form,

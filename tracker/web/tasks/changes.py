@@ -7,13 +7,12 @@ from werkzeug.wrappers import Response
 
 from tracker.domain.errors import ForbiddenError
 from tracker.domain.roles import Role
-from tracker.domain.versions import version_of
 from tracker.i18n import _
 from tracker.models import Task
 from tracker.services import sources, task_assign, task_edit, tasks
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone
-from tracker.web.differences import Change
+from tracker.web.differences import newer
 from tracker.web.forms import attempt
 from tracker.web.tasks import history
 from tracker.web.tasks.blueprint import blueprint
@@ -72,13 +71,14 @@ def edit(task_id: int) -> Page:
     if tried.result is not None:
         flash(_("Saved."), "success")
         return _to(task)
-    differences: list[Change] = []
-    if tried.conflict:
-        differences = history.compare(
+    differences = newer(
+        form,
+        tried,
+        present,
+        lambda: history.compare(
             task_edit.readable(db(), present), task_edit.readable(db(), form.texts())
-        )
-        # Who saves now has seen the newer version and writes over it knowingly.
-        form.version.data = version_of(present)
+        ),
+    )
     page = render_template(
         "tasks/edit.html",
         task=task,
@@ -118,12 +118,14 @@ def assign(task_id: int) -> Page:
     if tried.result is not None:
         flash(_("Saved."), "success")
         return _to(task)
-    differences: list[Change] = []
-    if tried.conflict:
-        differences = history.compare(
+    differences = newer(
+        form,
+        tried,
+        present,
+        lambda: history.compare(
             task_assign.names(db(), present), task_assign.names(db(), form.assignment(present))
-        )
-        form.version.data = version_of(present)
+        ),
+    )
     page = render_template(
         "tasks/assign.html",
         task=task,
