@@ -26,7 +26,7 @@ from tracker.domain.errors import ConflictError, ForbiddenError
 from tracker.domain.roles import Person, Role
 from tracker.domain.status import Assessment, Status
 from tracker.domain.updates import Answer, Author
-from tracker.models import DeadlineChange, StatusUpdate, Task, User
+from tracker.models import DeadlineChange, Task, User
 from tracker.services import closing, updates
 
 Sign = Callable[[User], Client]
@@ -44,8 +44,9 @@ def reported(database: Database, by: str = "kari") -> Scene:
     who: User = getattr(scene, by)
     author = Author(person=person(database, who))
     with database.session(write=True) as session:
+        found = updates.situation(session, by=author, task_id=scene.task.id, today=TODAY, lock=True)
         updates.give(
-            session, by=author, task_id=scene.task.id, seen=0, now=NOW, timezone=ZONE,
+            session, by=author, found=found, seen=0, now=NOW, timezone=ZONE,
             answer=Answer(is_done=True, comment="Avtalen er signert.", evidence=("https://ks.no",)),
         )  # fmt: skip
     return scene
@@ -290,12 +291,11 @@ def test_after_a_second_report_the_second_reporter_cannot_confirm(database: Data
         closing.send_back(
             session, by=siri, task_id=scene.task.id, reason="Nei.", now=NOW, timezone=ZONE
         )
-        session.flush()
-        last = session.query(StatusUpdate).order_by(StatusUpdate.id.desc()).first()
-        assert last is not None
+        author = Author(person=siri)
+        found = updates.situation(session, by=author, task_id=scene.task.id, today=TODAY, lock=True)
         updates.give(
-            session, by=Author(person=siri), task_id=scene.task.id, seen=last.id,
-            answer=Answer(is_done=True), now=NOW, timezone=ZONE,
+            session, by=author, found=found, seen=found.seen, answer=Answer(is_done=True),
+            now=NOW, timezone=ZONE,
         )  # fmt: skip
     with pytest.raises(ForbiddenError, match="own_report"), database.session(write=True) as session:
         closing.confirm(session, by=siri, task_id=scene.task.id, now=NOW, timezone=ZONE)

@@ -43,16 +43,20 @@ def author(database: Database, user: User) -> Author:
 
 
 def give(
-    database: Database, scene: Scene, who: User, answer: Answer = ON_TRACK, **more: Any
+    database: Database,
+    scene: Scene,
+    who: User,
+    answer: Answer = ON_TRACK,
+    corrects: int | None = None,
+    **more: Any,
 ) -> StatusUpdate:
     by = author(database, who)
     with database.session(write=True) as session:
-        values: dict[str, Any] = {"now": NOW, "timezone": ZONE} | more
-        if "seen" not in values:
-            values["seen"] = updates.situation(
-                session, by=by, task_id=scene.task.id, today=TODAY
-            ).seen
-        return updates.give(session, by=by, task_id=scene.task.id, answer=answer, **values)
+        found = updates.situation(
+            session, by=by, task_id=scene.task.id, corrects=corrects, today=TODAY, lock=True
+        )
+        values: dict[str, Any] = {"seen": found.seen, "now": NOW, "timezone": ZONE} | more
+        return updates.give(session, by=by, found=found, answer=answer, **values)
 
 
 def address(scene: Scene, step: str = "update") -> str:
@@ -341,8 +345,12 @@ def test_only_ones_own_latest_answer_can_be_corrected(database: Database, case: 
             with database.session(write=True) as session:
                 decision = make.update(session, scene.task, scene.siri, actor_id=None)
             first, who = decision, scene.siri
-    with pytest.raises(ConflictError, match="cannot_correct"):
-        give(database, scene, who, corrects=first.id)
+    by = author(database, who)
+    with database.session(write=False) as session:
+        found = updates.situation(
+            session, by=by, task_id=scene.task.id, corrects=first.id, today=TODAY
+        )
+    assert found.corrected is None
 
 
 # Two at once
@@ -531,6 +539,26 @@ def test_a_not_mine_form_that_is_refused_leaves_the_other_form_as_it_was(
     assert form.fields["status"] == ["in_progress"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "is_open"),
+    [
+        ({}, False),
+        ({"evidence": "no address"}, True),
+        ({"status": "on_hold"}, True),
+        ({"hindrances": "law"}, True),
+    ],
+)
+def test_what_is_folded_away_is_shown_when_something_in_it_is_typed(
+    database: Database, as_user: Sign, typed: dict[str, str], is_open: bool
+) -> None:
+    scene = set_up(database)
+    answer = as_user(scene.kari).send(address(scene), **typed)
+    assert answer.status_code == 400
+    more = parse(answer.text).find(".//form[@novalidate]/details")
+    assert more is not None
+    assert ("open" in more.attrib) is is_open
+
+
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_a_long_history_costs_no_more_queries(database: Database, as_user: Sign) -> None:
     scene = set_up(database)
@@ -557,10 +585,12 @@ def test_of_two_who_send_at_the_same_moment_one_is_told(database: Database) -> N
         at_once.wait(timeout=30)
         try:
             with database.session(write=True) as session:
+                found = updates.situation(
+                    session, by=by, task_id=scene.task.id, today=TODAY, lock=True
+                )
                 updates.give(
-                    session, by=by, task_id=scene.task.id, answer=ON_TRACK, seen=seen, now=NOW,
-                    timezone=ZONE,
-                )  # fmt: skip
+                    session, by=by, found=found, answer=ON_TRACK, seen=seen, now=NOW, timezone=ZONE
+                )
         except ConflictError as error:
             return error.code
         return "saved"

@@ -11,7 +11,6 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from tracker.clock import local_date
 from tracker.domain.errors import ConflictError, InvalidError, NotFoundError
 from tracker.domain.status import Channel
 from tracker.domain.updates import Answer, Author
@@ -68,7 +67,9 @@ def resolve(session: Session, *, token: str, secret_key: str, now: dt.datetime) 
     return _visit(session, link, now)
 
 
-def situation(session: Session, *, visit: Visit, today: dt.date) -> updates.Situation:
+def situation(
+    session: Session, *, visit: Visit, today: dt.date, lock: bool = False
+) -> updates.Situation:
     """Return where the task stands; a second visit corrects the answer of the first."""
     return updates.situation(
         session,
@@ -76,6 +77,7 @@ def situation(session: Session, *, visit: Visit, today: dt.date) -> updates.Situ
         task_id=visit.link.task_id,
         corrects=visit.link.update_id,
         today=today,
+        lock=lock,
     )
 
 
@@ -83,6 +85,7 @@ def answer(
     session: Session,
     *,
     visit: Visit,
+    found: updates.Situation,
     answer: Answer,
     stated_name: str = "",
     seen: int,
@@ -90,17 +93,12 @@ def answer(
     timezone: str,
 ) -> StatusUpdate:
     """Write an answer through the link; raises like `updates.give`, and where it is not open."""
-    author = _speaking(visit, stated_name)
-    task_id = visit.link.task_id
-    tasks.lock(session, by=author.person, task_id=task_id)
-    found = situation(session, visit=visit, today=local_date(now, timezone))
     given = updates.give(
         session,
-        by=author,
-        task_id=task_id,
+        by=_speaking(visit, stated_name),
+        found=found,
         answer=answer,
         seen=seen,
-        corrects=found.corrected.id if found.corrected else None,
         now=now,
         timezone=timezone,
     )

@@ -25,6 +25,10 @@ from tracker.models import AuditDetails, AuditEvent, AuditHead
 ZERO_HASH = "0" * 64
 _PENDING = "pending_audit_events"
 _DATED = "audit_events_dated"
+_LOCKED_HEAD = select(AuditHead.last_id, AuditHead.hash).with_for_update()
+_INSERT_EVENTS = insert(AuditEvent)
+_INSERT_DETAILS = insert(AuditDetails)
+_SET_HEAD = update(AuditHead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,8 @@ def write_pending(session: Session) -> None:
     pending = session.info.pop(_PENDING, [])
     if not pending:
         return
-    head = session.execute(
-        select(AuditHead.last_id, AuditHead.hash).where(AuditHead.id == 1).with_for_update()
-    ).one()
+    connection = session.connection()
+    head = connection.execute(_LOCKED_HEAD).one()
     number, previous = head.last_id, head.hash
     events, details = [], []
     for noted in pending:
@@ -107,11 +110,9 @@ def write_pending(session: Session) -> None:
         event["hash"] = previous = _event_hash(event)
         events.append(event)
         details.append({"event_id": number, "salt": salt, "details": noted["details"]})
-    session.execute(insert(AuditEvent), events)
-    session.execute(insert(AuditDetails), details)
-    session.execute(
-        update(AuditHead).where(AuditHead.id == 1).values(last_id=number, hash=previous)
-    )
+    connection.execute(_INSERT_EVENTS, events)
+    connection.execute(_INSERT_DETAILS, details)
+    connection.execute(_SET_HEAD, {"last_id": number, "hash": previous})
 
 
 def discard_pending(session: Session) -> None:

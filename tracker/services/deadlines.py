@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.clock import local_date
+from tracker.db import first, prepared
 from tracker.domain.calendar import due_date
 from tracker.domain.errors import ConflictError, ForbiddenError, InvalidError
 from tracker.domain.roles import Person
@@ -20,7 +21,12 @@ from tracker.services.tasks import require_coordinator, speaks_for_owner
 
 def pending(session: Session, *, task_id: int) -> DeadlineChange | None:
     """Return the request that waits to be decided, if any, and who made it."""
-    return session.scalar(
+    return first(session, *_pending(task_id=task_id))
+
+
+@prepared
+def _pending(*, task_id: int) -> Select[DeadlineChange]:
+    return (
         select(DeadlineChange)
         .where(DeadlineChange.task_id == task_id, DeadlineChange.outcome.is_(None))
         .options(joinedload(DeadlineChange.requested_by))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -246,12 +247,17 @@ class _Teller:
             updates.repeat(self._session, by=by, task_id=task.id, now=at, timezone=timezone)
             return
         today = self._days.local_date(at)
-        seen = updates.situation(self._session, by=by, task_id=task.id, today=today).seen
+        stands = partial(
+            updates.situation, self._session, by=by, task_id=task.id, today=today, lock=True
+        )
+        found = stands()
+        if told.corrects_previous:
+            found = stands(corrects=found.seen)
         done = told.status is Status.REPORTED_DONE
         updates.give(
             self._session,
             by=by,
-            task_id=task.id,
+            found=found,
             answer=Answer(
                 assessment=told.assessment,
                 is_done=done,
@@ -261,8 +267,7 @@ class _Teller:
                 hindrances=told.hindrances,
                 evidence=told.evidence,
             ),
-            seen=seen,
-            corrects=seen if told.corrects_previous else None,
+            seen=found.seen,
             now=at,
             timezone=timezone,
         )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, joinedload
 
+from tracker.db import first, objects, prepared
 from tracker.domain.status import Channel, Status
 from tracker.domain.updates import Author
 from tracker.models import StatusUpdate, Task, TaskContributor
@@ -20,32 +21,44 @@ from tracker.services import audit, reminders
 
 def contributors(session: Session, *, task_id: int) -> frozenset[int]:
     """Return the ids of the actors that contribute to the task."""
-    return frozenset(
-        session.scalars(
-            select(TaskContributor.actor_id)
-            .where(TaskContributor.task_id == task_id)
-            .order_by(TaskContributor.actor_id)
-        )
-    )
+    return frozenset(objects(session, *_contributors(task_id=task_id)))
 
 
 def latest(
     session: Session, *, task_id: int, contributor_id: int | None = None
 ) -> StatusUpdate | None:
     """Return the last word about the task itself, or a contributor's about its own part."""
-    line = (
-        StatusUpdate.as_contributor.is_(False)
-        if contributor_id is None
-        else StatusUpdate.as_contributor & (StatusUpdate.actor_id == contributor_id)
+    if contributor_id is None:
+        return first(session, *_latest(task_id=task_id))
+    return first(session, *_latest_of_contributor(task_id=task_id, contributor_id=contributor_id))
+
+
+@prepared
+def _contributors(*, task_id: int) -> Select[int]:
+    return (
+        select(TaskContributor.actor_id)
+        .where(TaskContributor.task_id == task_id)
+        .order_by(TaskContributor.actor_id)
     )
-    return session.scalar(
+
+
+@prepared
+def _latest(*, task_id: int) -> Select[StatusUpdate]:
+    return _newest_first(task_id).where(StatusUpdate.as_contributor.is_(False))
+
+
+@prepared
+def _latest_of_contributor(*, task_id: int, contributor_id: int) -> Select[StatusUpdate]:
+    return _newest_first(task_id).where(
+        StatusUpdate.as_contributor, StatusUpdate.actor_id == contributor_id
+    )
+
+
+def _newest_first(task_id: int) -> Select[StatusUpdate]:
+    return (
         select(StatusUpdate)
-        .where(StatusUpdate.task_id == task_id, StatusUpdate.not_mine.is_(False), line)
-        .options(
-            selectinload(StatusUpdate.user),
-            selectinload(StatusUpdate.actor),
-            selectinload(StatusUpdate.evidence),
-        )
+        .where(StatusUpdate.task_id == task_id, StatusUpdate.not_mine.is_(False))
+        .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
         .order_by(StatusUpdate.id.desc())
         .limit(1)
     )

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import inspect, select, update
+from sqlalchemy import Select, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker import clock
+from tracker.db import objects, prepared
 from tracker.domain import reminders as rules
 from tracker.domain.reminder_facts import Key
 from tracker.domain.reminders import Find
@@ -150,11 +151,7 @@ def cancel_stale(session: Session, *, task_id: int, now: dt.datetime, timezone: 
 
     Sending looks again, so this only makes the change visible at once.
     """
-    waiting = session.scalars(
-        select(Reminder)
-        .where(Reminder.task_id == task_id, Reminder.state == "planned")
-        .order_by(Reminder.id)
-    ).all()
+    waiting = objects(session, *_waiting(task_id=task_id))
     if not waiting:
         return 0
     facts = reminder_facts.of_tasks(session, task_ids=[task_id], now=now, timezone=timezone)
@@ -175,6 +172,15 @@ def cancel_stale(session: Session, *, task_id: int, now: dt.datetime, timezone: 
         .values(state="cancelled", reason="changed", settled_at=now)
     )
     return len(stale)
+
+
+@prepared
+def _waiting(*, task_id: int) -> Select[Reminder]:
+    return (
+        select(Reminder)
+        .where(Reminder.task_id == task_id, Reminder.state == "planned")
+        .order_by(Reminder.id)
+    )
 
 
 def _begin(session: Session, *, at: dt.datetime, slot: dt.datetime | None) -> Run | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, joinedload
 
+from tracker.db import first, prepared
 from tracker.domain.errors import ForbiddenError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person
 from tracker.domain.status import ACTIVE
@@ -17,29 +18,22 @@ PARTS: Final = ("owner", "responsible", "deadline", "status")
 """What the forum settles about a task, one by one."""
 LARGEST_ID: Final = 2**31 - 1
 """What an id column holds; PostgreSQL refuses to compare it with more."""
+_ALL: Final = select(Task)
 
 
 def visible_to(by: Person | None) -> Select[Task]:  # noqa: ARG001 - nothing is restricted yet
     """Return the tasks that `by` may read; None is the system itself.
 
     Every query for tasks starts here, so that restricting one takes a single condition. Queries
-    for columns continue with `with_only_columns`.
+    for columns continue with `with_only_columns`. Who may read the same gets the same object, which
+    is the shape of what `prepared` keeps.
     """
-    return select(Task)
+    return _ALL
 
 
 def get(session: Session, *, by: Person | None, task_id: int) -> Task:
     """Return a task with its owner, responsible, source and parent; raises NotFoundError."""
-    task = session.scalar(
-        visible_to(by)
-        .where(Task.id == min(task_id, LARGEST_ID))
-        .options(
-            joinedload(Task.owner),
-            joinedload(Task.responsible),
-            joinedload(Task.source),
-            joinedload(Task.parent),
-        )
-    )
+    task = first(session, *_one(visible_to(by), task_id=min(task_id, LARGEST_ID)))
     if task is None:
         raise NotFoundError("no_such_task")
     return task
@@ -47,15 +41,29 @@ def get(session: Session, *, by: Person | None, task_id: int) -> Task:
 
 def lock(session: Session, *, by: Person | None, task_id: int) -> Task:
     """Return a task, locked until the transaction ends; raises NotFoundError."""
-    task = session.scalar(
-        visible_to(by)
-        .where(Task.id == min(task_id, LARGEST_ID))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    task = first(session, *_one_locked(visible_to(by), task_id=min(task_id, LARGEST_ID)))
     if task is None:
         raise NotFoundError("no_such_task")
     return task
+
+
+@prepared
+def _one(visible: Select[Task], *, task_id: int) -> Select[Task]:
+    return visible.where(Task.id == task_id).options(
+        joinedload(Task.owner),
+        joinedload(Task.responsible),
+        joinedload(Task.source),
+        joinedload(Task.parent),
+    )
+
+
+@prepared
+def _one_locked(visible: Select[Task], *, task_id: int) -> Select[Task]:
+    return (
+        visible.where(Task.id == task_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
 
 
 def is_overdue(today: dt.date) -> ColumnElement[bool]:

@@ -67,7 +67,8 @@ def situation(
 ) -> Situation:
     """Return where the task stands for `by`; `corrects` is the update to be corrected, if any.
 
-    Raises NotFoundError, and ForbiddenError for those whom the task does not concern.
+    `lock` keeps it so until the transaction ends. Raises NotFoundError, and ForbiddenError for
+    those whom the task does not concern.
     """
     find = tasks.lock if lock else tasks.get
     task = find(session, by=by.person, task_id=task_id)
@@ -115,28 +116,25 @@ def give(
     session: Session,
     *,
     by: Author,
-    task_id: int,
+    found: Situation,
     answer: Answer,
     seen: int,
-    corrects: int | None = None,
     now: dt.datetime,
     timezone: str,
 ) -> StatusUpdate:
     """Append an answer, and ask for a new deadline where it expects one.
 
-    `seen` is the id of the last update that the author knew of (0: none). Raises ConflictError
-    where there is news since then or the step is not allowed, InvalidError at a field.
+    `found` is the situation, locked. `seen` is the id of the last update that the author knew of
+    (0: none). Raises ConflictError where there is news since then or the step is not allowed,
+    InvalidError at a field.
     """
     rules.check_text("comment", answer.comment)
     rules.check_evidence(answer.evidence)
-    today = local_date(now, timezone)
-    found = situation(session, by=by, task_id=task_id, corrects=corrects, today=today, lock=True)
     if found.seen != seen:
         raise ConflictError("answered_meanwhile")
-    if corrects is not None and found.corrected is None:
-        raise ConflictError("cannot_correct")
     if found.side is Side.CONTRIBUTOR:
         return _contribute(session, found, by=by, answer=answer, now=now, timezone=timezone)
+    today = local_date(now, timezone)
     after = rules.status_after(answer, found.standing, side=found.side, today=today)
     update = _append(session, found, by=by, answer=answer, status=after, now=now, timezone=timezone)
     if answer.expected_on is not None:

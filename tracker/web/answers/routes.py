@@ -32,13 +32,14 @@ def answer(token: str) -> Page:
     visit = _resolve(token)
     if visit.state is not State.OPEN:
         return _not_open(visit, token)
-    found = answers.situation(db(), visit=visit, today=today())
+    found = answers.situation(db(), visit=visit, today=today(), lock=request.method == "POST")
     form = UpdateForm.for_situation(found, is_mailbox=visit.is_mailbox)
     tried = attempt(
         form,
         lambda: answers.answer(
             db(),
             visit=visit,
+            found=found,
             answer=form.answer(),
             stated_name=form.name,
             seen=form.seen.data or 0,

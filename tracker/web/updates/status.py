@@ -35,17 +35,23 @@ def update(task_id: int) -> Page:
     """Say how it goes; with `correct` in the address, correct one's own latest answer."""
     author = Author(person=person())
     corrects = request.args.get("correct", type=int)
-    found = updates.situation(db(), by=author, task_id=task_id, corrects=corrects, today=today())
+    found = updates.situation(
+        db(),
+        by=author,
+        task_id=task_id,
+        corrects=corrects,
+        today=today(),
+        lock=request.method == "POST",
+    )
     form = UpdateForm.for_situation(found)
     tried = attempt(
         form,
         lambda: updates.give(
             db(),
             by=author,
-            task_id=task_id,
+            found=found,
             answer=form.answer(),
             seen=form.seen.data or 0,
-            corrects=found.corrected.id if found.corrected else None,
             now=now(),
             timezone=timezone(),
         ),
