@@ -90,6 +90,7 @@ def sign_out_browser(session_id: int) -> ResponseReturnValue:
     sessions.revoke(db(), by=person(), session_id=session_id, now=now())
     if session_id == context.session_id():
         leave()
+        flash(_("You are signed out."), "success")
         return redirect(url_for("accounts.sign_in"), HTTPStatus.SEE_OTHER)
     flash(_("That browser is signed out."), "success")
     return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)

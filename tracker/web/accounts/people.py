@@ -84,7 +84,7 @@ def show_person(user_id: int) -> ResponseReturnValue:
             now=now(),
         ),
     )
-    return _saved(user_id) if tried.is_done else _person_page(user_id, form=form)
+    return _done(user_id, _("Saved.")) if tried.is_done else _person_page(user_id, form=form)
 
 
 @blueprint.post("/people/<int:user_id>/roles")
@@ -102,7 +102,9 @@ def give_role(user_id: int) -> ResponseReturnValue:
             actor_id=form.actor_id.data,
         ),
     )
-    return _saved(user_id) if tried.is_done else _person_page(user_id, role_form=form)
+    if tried.is_done:
+        return _done(user_id, _("The role is given."))
+    return _person_page(user_id, role_form=form)
 
 
 @blueprint.post("/people/<int:user_id>/roles/<int:membership_id>/take")
@@ -110,7 +112,7 @@ def give_role(user_id: int) -> ResponseReturnValue:
 def take_role(user_id: int, membership_id: int) -> ResponseReturnValue:
     """Take a role from a person."""
     accounts.take_role(db(), by=person(), user_id=user_id, membership_id=membership_id)
-    return _saved(user_id)
+    return _done(user_id, _("The role is taken away."))
 
 
 @blueprint.post("/people/<int:user_id>/deactivate")
@@ -118,7 +120,7 @@ def take_role(user_id: int, membership_id: int) -> ResponseReturnValue:
 def deactivate(user_id: int) -> ResponseReturnValue:
     """Shut a person out."""
     accounts.deactivate(db(), by=person(), user_id=user_id, now=now())
-    return _saved(user_id)
+    return _done(user_id, _("The person is deactivated and signed out everywhere."))
 
 
 @blueprint.post("/people/<int:user_id>/reactivate")
@@ -126,11 +128,11 @@ def deactivate(user_id: int) -> ResponseReturnValue:
 def reactivate(user_id: int) -> ResponseReturnValue:
     """Let a person in again."""
     accounts.reactivate(db(), by=person(), user_id=user_id)
-    return _saved(user_id)
+    return _done(user_id, _("The person can sign in again."))
 
 
-def _saved(user_id: int) -> ResponseReturnValue:
-    flash(_("Saved."), "success")
+def _done(user_id: int, words: str) -> ResponseReturnValue:
+    flash(words, "success")
     return redirect(url_for("accounts.show_person", user_id=user_id), HTTPStatus.SEE_OTHER)
 
 

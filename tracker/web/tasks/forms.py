@@ -35,7 +35,7 @@ People = Iterable[tuple[int, int, str]]
 class TextsForm(BaseForm):
     """What is written about a task and may be edited."""
 
-    title_nb = StringField(_l("Title in bokmål"), [DataRequired()])
+    title_nb = StringField(_l("Title in bokmål"), [DataRequired(_l("Write a title in bokmål."))])
     title_nn = StringField(
         _l("Title in nynorsk"), description=_l("Without one, the title in bokmål is shown.")
     )
@@ -97,7 +97,9 @@ class EditForm(TextsForm):
 class NewForm(TextsForm):
     """A task that is entered, with what can never be changed afterwards."""
 
-    kind = RadioField(_l("Kind"), [InputRequired()])
+    page_order = ("kind", "title_nb", "title_nn", "under", "source", "ref", "quote")
+
+    kind = RadioField(_l("Kind"), [InputRequired(_l("Choose what kind of task it is."))])
     under = SelectField(_l("Under"), description=_l("A measure under a recommendation or a goal."))
     source = SelectField(_l("Source"))
     ref = StringField(
@@ -192,9 +194,11 @@ class DeadlineForm(BaseForm):
         format=DATES,
         description=_l("For a month or a year, choose any day in it."),
     )
-    precision = SelectField(_l("How precise is it?"))
+    precision = SelectField(_l("How precise is it?"), default="")
     reason = TextAreaField(
-        _l("Why?"), [DataRequired()], description=_l("Such as the meeting that decided it.")
+        _l("Why?"),
+        [DataRequired(_l("Write a reason."))],
+        description=_l("Such as the meeting that decided it."),
     )
 
     def offer_precisions(self, first: dict[str, str] | None = None) -> None:
@@ -216,9 +220,12 @@ class DeadlineForm(BaseForm):
 class SettleForm(DeadlineForm):
     """What is settled about one or several tasks."""
 
-    owner = SelectField(_l("Owner"))
-    responsible = SelectField(_l("Responsible"))
-    status = SelectField(_l("Status"))
+    page_order = ("tasks", "owner", "responsible", "precision", "deadline", "status")
+
+    # What is settled already is not on the page, and so not sent.
+    owner = SelectField(_l("Owner"), default="")
+    responsible = SelectField(_l("Responsible"), default="")
+    status = SelectField(_l("Status"), default="")
     tasks = SelectMultipleField(_l("Tasks"), coerce=int, validate_choice=False)
 
     def offer(self, *, owners: dict[int, str], people: People) -> None:
