@@ -29,6 +29,7 @@ class People:
     """One page of people, with the ids to go on from; None where there is no more."""
 
     people: Sequence[User]
+    total: int
     before: int | None
     after: int | None
 
@@ -86,6 +87,7 @@ def page(
         query = query.where(
             or_(*(c.icontains(s, autoescape=True) for c in columns for s in sorted(spellings)))
         )
+    total = session.scalar(query.with_only_columns(func.count())) or 0
     place = session.get(User, min(before or after or 0, LARGEST_ID))
     if place and before:
         query = query.where(key < (place.name, place.id)).order_by(User.name.desc(), User.id.desc())
@@ -101,6 +103,7 @@ def page(
     )
     return People(
         piece.rows,
+        total=total,
         before=piece.before.id if piece.before else None,
         after=piece.after.id if piece.after else None,
     )

@@ -21,9 +21,10 @@ PAGE_SIZE: Final = 25
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the mails, newest first, and the ids to page on from (None: no such page)."""
+    """Some of `total` mails, newest first, and the ids to page on from (None: no such page)."""
 
     emails: Sequence[OutgoingEmail]
+    total: int
     newer_than: int | None
     older_than: int | None
 
@@ -42,24 +43,25 @@ def page(
     `receiver` is a part of the address; `older_than` or `newer_than` is the id of a mail on the
     page before or after.
     """
-    wanted = _readable(session, by, settings).options(
-        defer(OutgoingEmail.text_body), defer(OutgoingEmail.html_body)
-    )
+    wanted = _readable(session, by, settings)
     if receiver:
         wanted = wanted.where(
             func.lower(OutgoingEmail.to_address).contains(receiver.strip().lower(), autoescape=True)
         )
+    total = session.scalar(wanted.with_only_columns(func.count())) or 0
     wanted = paging.newest_first(
         wanted, OutgoingEmail.id, older_than=older_than, newer_than=newer_than
     )
+    without_bodies = defer(OutgoingEmail.text_body), defer(OutgoingEmail.html_body)
     piece = paging.piece(
-        session.scalars(wanted.limit(PAGE_SIZE + 1)),
+        session.scalars(wanted.options(*without_bodies).limit(PAGE_SIZE + 1)),
         size=PAGE_SIZE,
         first=older_than is None,
         backwards=newer_than is not None,
     )
     return Page(
         emails=piece.rows,
+        total=total,
         newer_than=piece.before.id if piece.before else None,
         older_than=piece.after.id if piece.after else None,
     )
