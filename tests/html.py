@@ -13,7 +13,10 @@ NOT_TYPED_IN: Final = frozenset({"submit", "button", "reset", "image", "file"})
 
 
 def parse(html: str) -> ET.Element:
-    """Return the document's root (no namespace); fails on any error the standard names."""
+    """Return the document's root (no namespace); fails on any error the standard names.
+
+    An error summary that leads nowhere, or leads up and down the page, is an error as well.
+    """
     parser: Any = html5lib.HTMLParser(namespaceHTMLElements=False)
     root: ET.Element = parser.parse(html)
     lines = html.splitlines()
@@ -22,6 +25,14 @@ def parse(html: str) -> ET.Element:
         for (line, _), code, details in parser.errors
     ]
     assert not errors, "malformed HTML: " + "; ".join(errors)
+    ids = [element.get("id") for element in root.iter()]
+    for summary in root.iterfind(".//div[@class='ds-error-summary']"):
+        places = [
+            ids.index((link.get("href") or "").removeprefix("#")) for link in summary.iter("a")
+        ]
+        assert places == sorted(places), (
+            f"the errors are not in the order of the fields: {text(summary)}"
+        )
     return root
 
 

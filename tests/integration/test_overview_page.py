@@ -93,8 +93,8 @@ def test_an_adviser_first_sees_what_waits_and_may_repeat_what_is_not_late(
 def test_buttons_say_which_task_they_are_for(as_user: AsUser, kari: User) -> None:
     page = as_user(kari).page("/")
     links = [html.text(link) for link in page.iter("a")]
-    assert "Oppdater : Felles avtale" in links
-    assert "Oppdater : Program for ledere" in links
+    assert "Oppdater Felles avtale" in links
+    assert "Oppdater Program for ledere" in links
 
 
 def test_the_secretariat_first_sees_what_it_must_decide(
@@ -123,7 +123,7 @@ def test_whoever_belongs_to_no_actor_sees_how_the_whole_stands(
     with database.session(write=True) as session:
         reader = make.person(session)
     page = as_user(reader).page("/")
-    assert _headings(page)[0] == "Anbefalinger og mål"
+    assert _headings(page)[0] == "Anbefalinger og mål (3)"
     assert [row[0] for row in _rows_of(page, "Anbefalinger og mål")[1:]] == [
         "D-1 Hospitering",
         "M-1 Konkrete verktøy",

@@ -130,6 +130,25 @@ def test_the_deadline_keeps_its_original_and_every_move_with_its_reason(
     assert "Grunn 4" in shown
 
 
+def test_an_owner_who_says_that_it_is_not_theirs_is_pointed_out_until_it_is_given_away(
+    database: Database, scene: Scene, as_user: Callable[[User], Client]
+) -> None:
+    said = "Kari Nordmann says that this is somebody else's task."
+    with database.session(write=True) as session:
+        task = session.get_one(Task, scene.task.id)
+        kari = session.get_one(User, scene.kari.id)
+        make.update(session, task, kari, comment="Spør Difi.", not_mine=True)
+        make.update(session, task, as_contributor=True, actor_id=scene.hdir.id)
+    page = as_user(scene.siri).page(f"/tasks/{scene.task.id}")
+    warning = next(
+        element for element in page.iter("div") if "ds-alert" in element.get("class", "")
+    )
+    assert html.text(warning) == f"{said} Assign the task Spør Difi."
+    with database.session(write=True) as session:
+        session.get_one(Task, scene.task.id).assigned_at = make.NOW
+    assert said not in html.text(as_user(scene.siri).page(f"/tasks/{scene.task.id}"))
+
+
 def test_contributors_have_their_own_latest_line(database: Database, scene: Scene) -> None:
     with database.session(write=True) as session:
         task = session.get_one(Task, scene.task.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
@@ -80,6 +80,8 @@ class Detail:
     """How the deadline moved, newest first."""
     pending: DeadlineChange | None
     """The new deadline that waits to be decided."""
+    disowned: StatusUpdate | None
+    """The owner's last word, where that is that the task is somebody else's."""
     history: History
     may: May
 
@@ -99,6 +101,7 @@ def read(
     goals = tasks.visible_to(by).where(Task.id.in_(served))
     serving = tasks.visible_to(by).where(Task.id.in_(tasks.serving(task_id)))
     serving_total = _count(session, serving) if task.kind == Kind.GOAL else 0
+    history = task_history.of_task(session, task=task, changes=changes, everything=whole_history)
     return Detail(
         task=task,
         flag=flag(task, last_word_at=task.last_update_at, today=today),
@@ -107,7 +110,9 @@ def read(
         measures=task_list.rows(session, _first(under), by=by, today=today) if counts else [],
         counts=counts,
         mismatch=mismatch(task.status, counts),
-        goals=task_list.rows(session, goals.order_by(Task.ref_key), by=by, today=today),
+        goals=task_list.rows(
+            session, task_list.row_columns(goals.order_by(Task.ref_key)), by=by, today=today
+        ),
         serving=(
             task_list.rows(session, _first(serving), by=by, today=today) if serving_total else []
         ),
@@ -115,7 +120,8 @@ def read(
         context=_context(session, task_id),
         moves=[c for c in changes if c.outcome == "approved" and c.old_deadline is not None],
         pending=pending,
-        history=task_history.of_task(session, task=task, changes=changes, everything=whole_history),
+        disowned=_disowned(task, history),
+        history=history,
         may=_may(session, by, task, contributors, pending),
     )
 
@@ -132,8 +138,8 @@ def deadline_changes(session: Session, *, task_id: int) -> list[DeadlineChange]:
     )
 
 
-def _first(query: Select[Task]) -> Select[Task]:
-    return query.order_by(Task.ref_key).limit(RELATED)
+def _first(query: Select[Task]) -> Select[Any]:
+    return task_list.row_columns(query.order_by(Task.ref_key).limit(RELATED))
 
 
 def _count(session: Session, query: Select[Task]) -> int:
@@ -173,6 +179,16 @@ def _counts(session: Session, by: Person, task_id: int) -> dict[str | None, int]
         .order_by(Task.status)
     )
     return dict(rows.all())
+
+
+def _disowned(task: Task, history: History) -> StatusUpdate | None:
+    updates = (entry.update for entry in history.entries if entry.update is not None)
+    last = next((update for update in updates if update.actor_id == task.owner_id), None)
+    if last is None or not last.not_mine or task.status in FINISHED:
+        return None
+    # Whoever it was given to afterwards has not said so.
+    is_given = task.assigned_at is not None and task.assigned_at >= last.created_at
+    return None if is_given else last
 
 
 def _context(session: Session, task_id: int) -> list[ContextNote]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from flask import flash, request
 from flask_wtf import FlaskForm
@@ -111,6 +111,9 @@ class BaseForm(FlaskForm):
                     field.validators = [Longest(most), *field.validators]
             return field
 
+    page_order: ClassVar[tuple[str, ...]] = ()
+    """The fields that stand first on the page, where that is not the order of the class."""
+
     def __init__(self, *, action: str | None = None, **kwargs: Any) -> None:
         """Take the path that the form posts to, where that is not the page's own."""
         if "formdata" not in kwargs and (kept := _kept(action or request.path)):
@@ -123,6 +126,13 @@ class BaseForm(FlaskForm):
             # Another form on the same page was sent.
             kwargs.setdefault("formdata", None)
         super().__init__(**kwargs)
+
+    @property
+    def refused(self) -> list[Field]:
+        """Return the fields that have errors, from the top of the page."""
+        places = {name: place for place, name in enumerate(self.page_order)}
+        fields = [field for field in self if field.errors]
+        return sorted(fields, key=lambda field: places.get(field.short_name, len(places)))
 
     def refuse(self, error: InvalidError) -> None:
         """Put the words of what a service refused at its field, or above all fields."""

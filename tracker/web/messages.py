@@ -18,7 +18,6 @@ MESSAGES = {
     "bad_address": N_("Write the whole address, such as kari.nordmann@example.no."),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
     "bad_page": N_("The address names a page that we cannot read."),
-    "cannot_correct": N_("Only the last answer can be corrected, by the person who gave it."),
     "cannot_repeat": N_(
         "There is no earlier answer that can still hold. Open the form and say how it is going."
     ),
@@ -81,7 +80,10 @@ MESSAGES = {
     "no_such_source": N_("There is no such source."),
     "no_such_task": N_("There is no such task."),
     "no_task_chosen": N_("Choose at least one task."),
-    "not_for_your_role": N_("This is done by somebody with another role than yours."),
+    "not_for_your_role": N_(
+        "This is done by somebody with another role than yours. If it should be you, ask the "
+        "secretariat."
+    ),
     "not_of_owner": N_("Choose somebody who works for the owner of %(ref)s."),
     "not_under_measure": N_(
         "A measure stands under a recommendation or a goal, not under another measure."

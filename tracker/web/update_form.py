@@ -26,16 +26,25 @@ from tracker.web.forms import DATES, BaseForm
 from tracker.web.words import ASSESSMENTS, HINDRANCES, STATUSES, choices
 
 DONE: Final = "done"
+FOLDED: Final = frozenset({"look_again_on", "hindrances", "evidence"})
 
 
 class UpdateForm(BaseForm):
     """How is it going? Fields that do not apply to who answers are taken out."""
 
     stated_name = StringField(
-        _l("Your name"), [InputRequired()], description=_l("It is stored with the answer.")
+        _l("Your name"),
+        [InputRequired(_l("Write your name."))],
+        description=_l("It is stored with the answer."),
     )
     progress = RadioField(_l("How is it going?"), [InputRequired(_l("Choose how it is going."))])
     comment = TextAreaField(_l("Comment"))
+    expected_on = DateField(
+        _l("New expected date"),
+        [Optional()],
+        format=DATES,
+        description=_l("Asks the secretariat for a new deadline. Say why in the comment."),
+    )
     status = SelectField(_l("Status"))
     look_again_on = DateField(
         _l("Look at it again on"),
@@ -46,12 +55,6 @@ class UpdateForm(BaseForm):
     hindrances = SelectMultipleField(_l("What hinders?"))
     evidence = TextAreaField(
         _l("Documentation"), description=_l("Addresses of pages or documents, one on each line.")
-    )
-    expected_on = DateField(
-        _l("New expected date"),
-        [Optional()],
-        format=DATES,
-        description=_l("Asks the secretariat for a new deadline. Say why in the comment."),
     )
     seen = IntegerField(validators=[Optional()], widget=HiddenInput())
 
@@ -93,6 +96,16 @@ class UpdateForm(BaseForm):
         """Return the name that was stated; empty for people that we know."""
         return (self.stated_name.data or "") if "stated_name" in self else ""
 
+    def says_more(self, *, is_late: bool) -> bool:
+        """Return whether the part that is folded away says something, or was refused.
+
+        `is_late`: the new date is not among it.
+        """
+        names = FOLDED if is_late else FOLDED | {"expected_on"}
+        if "status" in self and (self.status.errors or self.status.data != self.status.object_data):
+            return True
+        return any(field.errors or field.data for field in self if field.short_name in names)
+
     def answer(self) -> Answer:
         """Return what was said."""
         is_done = self.progress.data == DONE
@@ -116,7 +129,7 @@ class NotMineForm(BaseForm):
     """The task is somebody else's."""
 
     comment = StringField(_l("Do you know whose it is?"))
-    stated_name = StringField(_l("Your name"), [InputRequired()])
+    stated_name = StringField(_l("Your name"), [InputRequired(_l("Write your name."))])
 
     @classmethod
     def for_receiver(cls, *, is_mailbox: bool = False, action: str) -> NotMineForm:

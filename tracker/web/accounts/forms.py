@@ -23,7 +23,10 @@ GIVEN_BY_LEAD = (Role.MEMBER, Role.LEAD)
 class SignInForm(BaseForm):
     """An address with a password, or with the wish for a link."""
 
-    email = StringField(_l("E-mail address"), validators=[DataRequired(), Longest(254)])
+    email = StringField(
+        _l("E-mail address"),
+        validators=[DataRequired(_l("Write your e-mail address.")), Longest(254)],
+    )
     password = PasswordField(_l("Password"))
     kept = HiddenField()
 

@@ -16,7 +16,7 @@ from tracker.web.forms import BaseForm
 class ActorForm(BaseForm):
     """What is known about an actor."""
 
-    name = StringField(_l("Name"), [DataRequired()])
+    name = StringField(_l("Name"), [DataRequired(_l("Write the name."))])
     aliases = TextAreaField(
         _l("Other names"), description=_l("Abbreviations and other spellings, one on each line.")
     )

@@ -16,10 +16,10 @@ from tracker.web.forms import DATES, BaseForm
 class SourceForm(BaseForm):
     """What is written about a source."""
 
-    title = StringField(_l("Title"), [DataRequired()])
+    title = StringField(_l("Title"), [DataRequired(_l("Write the title."))])
     key = StringField(
         _l("Abbreviation"),
-        [DataRequired()],
+        [DataRequired(_l("Write an abbreviation, such as DIFI."))],
         description=_l("Such as DIFI: references of its tasks begin with it. It never changes."),
     )
     publisher = StringField(_l("Publisher"), description=_l("Empty where the text does not say."))

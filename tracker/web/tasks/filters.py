@@ -27,7 +27,7 @@ ORDINARY_SORT: Final = Sort.DEADLINE
 class FilterForm(AddressForm):
     """What the address of the list asks for."""
 
-    q = StringField(_l("Search in title, reference and quote"), [Longest(100)])
+    q = StringField(_l("Search in the tasks"), [Longest(100)])
     owner = SelectField(_l("Owner"), default="")
     kind = SelectField(_l("Kind"), default="")
     status = SelectField(_l("Status"), default="")

@@ -26,8 +26,11 @@ class ConfirmForm(BaseForm):
 class StepForm(BaseForm):
     """Any other step, with the reason for it."""
 
-    reason = TextAreaField(_l("Why?"), [InputRequired()])
-    risk = TextAreaField(_l("What is the risk of not doing it?"), [InputRequired()])
+    reason = TextAreaField(_l("Why?"), [InputRequired(_l("Write a reason."))])
+    risk = TextAreaField(
+        _l("What is the risk of not doing it?"),
+        [InputRequired(_l("Say what the risk is of not doing it."))],
+    )
 
     @classmethod
     def for_step(cls, step: Step, *, action: str | None = None) -> StepForm:
@@ -46,9 +49,11 @@ class StepForm(BaseForm):
 class DeadlineForm(BaseForm):
     """The owner's side asks for a new deadline."""
 
-    new_deadline = DateField(_l("New deadline"), [InputRequired()], format=DATES)
+    new_deadline = DateField(
+        _l("New deadline"), [InputRequired(_l("Choose a date."))], format=DATES
+    )
     precision = SelectField(_l("How precise is it?"))
-    reason = TextAreaField(_l("Why?"), [InputRequired()])
+    reason = TextAreaField(_l("Why?"), [InputRequired(_l("Write a reason."))])
 
     @classmethod
     def create(cls) -> DeadlineForm:
@@ -62,8 +67,10 @@ class DecisionForm(BaseForm):
     """The secretariat decides on it."""
 
     request_id = IntegerField(validators=[InputRequired()], widget=HiddenInput())
-    decision = RadioField(_l("Decision"), [InputRequired()])
-    new_deadline = DateField(_l("Deadline"), [InputRequired()], format=DATES)
+    decision = RadioField(
+        _l("Decision"), [InputRequired(_l("Choose whether the deadline is to be moved."))]
+    )
+    new_deadline = DateField(_l("Deadline"), [InputRequired(_l("Choose a date."))], format=DATES)
     precision = SelectField(_l("How precise is it?"))
     reason = TextAreaField(
         _l("Why?"),
