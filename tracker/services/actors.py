@@ -140,7 +140,7 @@ def read(session: Session, *, by: Person, actor_id: int, today: dt.date) -> Deta
         people=_people(session, actor_id),
         tasks=task_list.rows(
             session,
-            own.order_by(Task.deadline_key, Task.id).limit(RELATED),
+            task_list.row_columns(own.order_by(Task.deadline_key, Task.id).limit(RELATED)),
             by=by,
             today=today,
         ),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
+from tracker.db import columns, prepared
 from tracker.models import Installation
 
 
@@ -17,7 +18,13 @@ def is_demonstration(session: Session) -> bool:
 
 def demonstration_on(session: Session) -> dt.date | None:
     """Return the date that the demonstration data was made around, or None."""
-    return session.scalar(select(Installation.demonstration_on))
+    [[on]] = columns(session, *_demonstration_on())
+    return on
+
+
+@prepared
+def _demonstration_on() -> Select[dt.date | None]:
+    return select(Installation.demonstration_on)
 
 
 def set_demonstration(session: Session, *, on: dt.date | None) -> None:

@@ -105,7 +105,7 @@ def read(session: Session, *, by: Person, source_id: int, today: dt.date) -> Det
     source = get(session, source_id=source_id)
     from_it = tasks.visible_to(by).where(Task.source_id == source_id, Task.parent_id.is_(None))
     count = session.scalar(from_it.with_only_columns(func.count(), maintain_column_froms=True))
-    shown = from_it.order_by(Task.ref_key).limit(RELATED)
+    shown = task_list.row_columns(from_it.order_by(Task.ref_key).limit(RELATED))
     return Detail(source, task_list.rows(session, shown, by=by, today=today), count or 0)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from tracker.db import columns, prepared
 from tracker.domain import references
 from tracker.domain.errors import InvalidError
 from tracker.domain.flags import Flag, flag_of
@@ -62,8 +63,7 @@ class Filters:
     """The goal that the tasks serve."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRow:
+class TaskRow(NamedTuple):
     """What a list shows of a task."""
 
     id: int
@@ -82,10 +82,8 @@ class TaskRow:
     deadline: dt.date | None
     deadline_precision: str | None
     deadline_none_on: dt.date | None
-    last_update_at: dt.datetime | None
     changed_at: dt.datetime
     flag: Flag | None
-    unsettled: tuple[str, ...]
     may_update: bool
     """It is open and belongs to an actor that the reader writes for."""
 
@@ -156,18 +154,15 @@ def page(
     or after; raises InvalidError (field `page`) for one that cannot be read.
     """
     place = _Cursor.decode(cursor, sort) if cursor else None
-    matching = tasks.visible_to(by).where(*_conditions(filters, by=by, today=today))
-    counted = session.scalar(
-        select(func.count()).select_from(
-            matching.with_only_columns(Task.id).limit(COUNTED + 1).subquery()
-        )
-    )
-    total = counted or 0
+    visible = tasks.visible_to(by)
+    words = tuple(filters.text.lower().split())
+    asked = _asked(filters, by=by, today=today)
+    [[total]] = columns(session, *_counted(visible, words, COUNTED + 1, **asked))
     backwards = place is not None and place.backwards
-    query = matching.order_by(*_order(sort, backwards=backwards)).limit(PAGE_SIZE + 1)
+    query, values = _ordered(visible, words, sort, backwards, **asked)
     if place is not None:
         query = query.where(_beyond(place))
-    found = rows(session, query, by=by, today=today)
+    found = rows(session, query, values, by=by, today=today)
     more = len(found) > PAGE_SIZE
     shown = found[:PAGE_SIZE]
     if backwards:
@@ -182,23 +177,28 @@ def page(
     )
 
 
-def rows(session: Session, query: Select[Task], *, by: Person, today: dt.date) -> list[TaskRow]:
-    """Return the tasks of `query` (one that started from `visible_to`) as rows of a list."""
-    found = session.execute(
-        query.with_only_columns(
-            *_COLUMNS,
-            Task.assessment,
-            Task.created_at,
-            Actor.name.label("owner"),
-            User.name.label("responsible"),
-            maintain_column_froms=True,
-        )
+def row_columns(query: Select[Task]) -> Select[*tuple[Any, ...]]:
+    """Return `query` (one that started from `visible_to`) as one for what `rows` needs."""
+    return (
+        query.with_only_columns(*_COLUMNS, maintain_column_froms=True)
         .outerjoin(Actor, Actor.id == Task.owner_id)
         .outerjoin(User, User.id == Task.responsible_id)
     )
-    return [_row(row, by=by, today=today) for row in found]
 
 
+def rows(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    values: dict[str, Any] | None = None,
+    *,
+    by: Person,
+    today: dt.date,
+) -> list[TaskRow]:
+    """Return what `query` finds (made with `row_columns`), with its values if it was prepared."""
+    return [_row(row, by=by, today=today) for row in columns(session, query, values or {})]
+
+
+# The first ones are those of TaskRow, in its order; the others make its flag.
 _COLUMNS: Final = (
     Task.id,
     Task.ref,
@@ -207,80 +207,116 @@ _COLUMNS: Final = (
     Task.title_nn,
     Task.owner_id,
     Task.owner_none_on,
+    Actor.name.label("owner"),
     Task.responsible_id,
     Task.responsible_none_on,
+    User.name.label("responsible"),
     Task.status,
     Task.status_none_on,
     Task.deadline,
     Task.deadline_precision,
     Task.deadline_none_on,
-    Task.last_update_at,
     Task.changed_at,
+    Task.assessment,
+    func.coalesce(Task.last_update_at, Task.created_at).label("last_word_at"),
 )
 
 
 def _row(row: Any, *, by: Person, today: dt.date) -> TaskRow:
-    values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
-    assessment, created_at = values.pop("assessment"), values.pop("created_at")
+    *shown, assessment, last_word_at = row
     flag = flag_of(
         status=row.status,
         deadline=row.deadline,
         assessment=assessment,
-        last_word_on=(row.last_update_at or created_at).date(),
+        last_word_on=last_word_at.date(),
         today=today,
     )
-    return TaskRow(
-        **values,
-        flag=flag,
-        unsettled=tasks.unsettled_parts(row),
-        may_update=row.owner_id in by.member_of and row.status not in FINISHED,
-    )
+    may_update = row.owner_id in by.member_of and row.status not in FINISHED
+    return TaskRow._make((*shown, flag, may_update))
 
 
 def themes(session: Session, *, by: Person) -> list[str]:
     """Return the themes in use, in alphabetical order."""
+    return [theme for (theme,) in columns(session, *_themes(tasks.visible_to(by)))]
+
+
+@prepared
+def _themes(visible: Select[Task]) -> Select[str]:
     # From each theme to the next one in the index: DISTINCT would read all of its entries.
-    first = tasks.visible_to(by).with_only_columns(func.min(Task.theme).label("theme"))
+    first = visible.with_only_columns(func.min(Task.theme).label("theme"))
     found = first.where(Task.theme != "").cte("found", recursive=True)
     following = first.where(Task.theme > found.c.theme).scalar_subquery()
     found = found.union_all(select(following).where(found.c.theme.is_not(None)))
-    return list(
-        session.scalars(
-            select(found.c.theme).where(found.c.theme.is_not(None)).order_by(found.c.theme)
-        )
+    return select(found.c.theme).where(found.c.theme.is_not(None)).order_by(found.c.theme)
+
+
+_CONDITIONS: Final[Mapping[str, Callable[[Any], ColumnElement[bool]]]] = {
+    "owner_id": lambda owner_id: Task.owner_id == owner_id,
+    "kind": lambda kind: Task.kind == kind,
+    "theme": lambda theme: Task.theme == theme,
+    "under_id": lambda task_id: Task.parent_id == task_id,
+    "mine": lambda user_id: Task.responsible_id == user_id,
+    "status": lambda status: Task.status == status,
+    "open": lambda _: OPEN,
+    "without_status": lambda _: and_(Task.status.is_(None), Task.status_none_on.is_(None)),
+    "due_from": lambda day: and_(Task.deadline_key >= day, Task.deadline.is_not(None)),
+    "due_to": lambda day: Task.deadline_key <= day,
+    "overdue": tasks.is_overdue,
+    "unsettled": lambda _: UNSETTLED,
+    "goal_id": lambda goal_id: Task.id.in_(tasks.serving(goal_id)),
+}
+
+
+def _asked(filters: Filters, *, by: Person, today: dt.date) -> dict[str, Any]:
+    """Return the conditions that `filters` ask for, by name, and their values."""
+    status = filters.status
+    is_one = status not in {"", NOT_SETTLED, EVERY_STATUS}
+    asked = {
+        "owner_id": filters.owner_id,
+        "kind": filters.kind,
+        "theme": filters.theme,
+        "under_id": filters.under_id,
+        "mine": filters.mine and by.user_id,
+        "status": is_one and status,
+        "open": not status,
+        "without_status": status == NOT_SETTLED,
+        "due_from": filters.due_from,
+        "due_to": filters.due_to,
+        "overdue": filters.overdue and today,
+        "unsettled": filters.unsettled,
+        "goal_id": filters.goal_id,
+    }
+    return {name: value for name, value in asked.items() if value}
+
+
+@prepared
+def _counted(visible: Select[Task], words: tuple[str, ...], most: int, **asked: Any) -> Select[int]:
+    matching = _matching(visible, words, asked)
+    return select(func.count()).select_from(
+        matching.with_only_columns(Task.id).limit(most).subquery()
     )
 
 
-def _conditions(filters: Filters, *, by: Person, today: dt.date) -> Sequence[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [
-        Task.search_text.contains(word, autoescape=True) for word in filters.text.lower().split()
-    ]
-    for column, value in (
-        (Task.owner_id, filters.owner_id),
-        (Task.kind, filters.kind),
-        (Task.theme, filters.theme),
-        (Task.parent_id, filters.under_id),
-        (Task.responsible_id, by.user_id if filters.mine else None),
-    ):
-        if value:
-            found.append(column == value)
-    if not filters.status:
-        found.append(OPEN)
-    elif filters.status == NOT_SETTLED:
-        found.append(and_(Task.status.is_(None), Task.status_none_on.is_(None)))
-    elif filters.status != EVERY_STATUS:
-        found.append(Task.status == filters.status)
-    if filters.due_from:
-        found += [Task.deadline_key >= filters.due_from, Task.deadline.is_not(None)]
-    if filters.due_to:
-        found.append(Task.deadline_key <= filters.due_to)
-    if filters.overdue:
-        found.append(tasks.is_overdue(today))
-    if filters.unsettled:
-        found.append(UNSETTLED)
-    if filters.goal_id:
-        found.append(Task.id.in_(tasks.serving(filters.goal_id)))
-    return found
+@prepared
+def _ordered(
+    visible: Select[Task],
+    words: tuple[str, ...],
+    sort: Sort,
+    backwards: bool,  # noqa: FBT001 - the shape is told by place
+    **asked: Any,
+) -> Select[*tuple[Any, ...]]:
+    matching = _matching(visible, words, asked)
+    order = _order(sort, backwards=backwards)
+    return row_columns(matching.order_by(*order).limit(PAGE_SIZE + 1))
+
+
+def _matching(
+    visible: Select[Task], words: tuple[str, ...], asked: Mapping[str, Any]
+) -> Select[Task]:
+    return visible.where(
+        *(Task.search_text.contains(word, autoescape=True) for word in words),
+        *(_CONDITIONS[name](value) for name, value in asked.items()),
+    )
 
 
 def _sorted_by(sort: Sort) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, joinedload
 
-from tracker.db import first, prepared
+from tracker.db import columns, first, prepared
 from tracker.domain.errors import ForbiddenError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person
 from tracker.domain.status import ACTIVE
@@ -66,7 +66,7 @@ def _one_locked(visible: Select[Task], *, task_id: int) -> Select[Task]:
     )
 
 
-def is_overdue(today: dt.date) -> ColumnElement[bool]:
+def is_overdue(today: dt.date | ColumnElement[dt.date]) -> ColumnElement[bool]:
     """Return the condition under which a task is over its deadline (as `flags.flag_of` says)."""
     return and_(Task.status.in_(ACTIVE), Task.deadline_key < today)
 
@@ -108,8 +108,12 @@ def people_of(session: Session, *, actor_id: int | None = None) -> list[tuple[in
 
 def owners(session: Session) -> dict[int, str]:
     """Return the names of all actors by their id, in alphabetical order."""
-    rows = session.execute(select(Actor.id, Actor.name).order_by(Actor.name, Actor.id))
-    return dict(rows.all())
+    return dict(columns(session, *_owners()))
+
+
+@prepared
+def _owners() -> Select[int, str]:
+    return select(Actor.id, Actor.name).order_by(Actor.name, Actor.id)
 
 
 def speaks_for_owner(by: Person, *, task: Task) -> bool:
