@@ -1,7 +1,7 @@
 # `make help` lists what can be done here. Python is found by itself, or: make run PYTHON=python3.13
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: run test check bench requirements vendor help
+.PHONY: run test check bench pictures requirements vendor help
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -32,6 +32,10 @@ check: .venv/dev ## lint, formatting, types and import rules
 bench: .venv/dev ## measure pages, reminders and start (BENCH="--help": what may be chosen)
 	@tests/setup.sh
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+pictures: .venv/dev ## take the pictures of docs/pictures.md anew
+	@tests/setup.sh
+	@$(BIN)/python -m tests.pictures
 
 requirements: .venv/dev ## compile requirements*.txt anew, with hashes
 	$(BIN)/pip --disable-pip-version-check --quiet install uv

@@ -37,3 +37,12 @@ def test_every_file_that_the_documentation_names_exists() -> None:
         if not ((ROOT / name).exists() or (ROOT / "tracker" / name).exists())
     ]
     assert missing == []
+
+
+def test_every_picture_is_shown_in_words_too() -> None:
+    shown = re.findall(r"!\[(.*)\]\((.+)\)", (ROOT / "docs" / "pictures.md").read_text())
+
+    assert all(words.endswith(".") for words, _ in shown)
+    assert sorted(name for _, name in shown) == sorted(
+        f"pictures/{path.name}" for path in (ROOT / "docs" / "pictures").iterdir()
+    )
