@@ -63,9 +63,9 @@ def mail(
             for number in range(others)
         ]
         tasks = [scene.task.id, *(one.id for one in more)]
-        links = answer_links.issue(session, email=email, task_ids=tasks, now=NOW)
+        links = answer_links.issue(session, wanted=[(email, tasks)], now=NOW)
         addresses = [
-            answer_links.address(links[task], base_url="", secret_key=settings.secret_key)
+            answer_links.address(links[email.id, task], base_url="", secret_key=settings.secret_key)
             for task in tasks
         ]
     return Mailed(scene, addresses)

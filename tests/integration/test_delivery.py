@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 from sqlalchemy import select, update
@@ -17,12 +19,13 @@ from tests.client import Clock
 from tests.smtp_server import HANG_UP, SmtpServer, running_smtp_server
 from tracker.db import Database
 from tracker.domain.status import Status
+from tracker.mail import letters as mail_letters
 from tracker.mail.message import Email
 from tracker.mail.outcomes import Outcome, Result
 from tracker.mail.senders import MailboxSender
 from tracker.mail.smtp import SmtpSender
 from tracker.models import Actor, Installation, OutgoingEmail, Reminder, Task, User
-from tracker.services import delivery, letters, outbox
+from tracker.services import audit, delivery, letters, outbox
 from tracker.services.delivery import Counts
 
 
@@ -44,6 +47,10 @@ def deliver(
     sender = SmtpSender(server.settings, timeout=5)
     yield lambda: delivery.deliver_due(database, sender, settings=smtp_settings, now=now)
     sender.close()
+
+
+class Killed(BaseException):
+    """The process is gone."""
 
 
 def only_mail(database: Database) -> OutgoingEmail:
@@ -295,9 +302,6 @@ def test_a_process_killed_while_sending_leaves_a_lease_that_runs_out(
 ) -> None:  # fmt: skip
     mails.queue_digests(database, 1)
 
-    class Killed(BaseException):
-        """The process is gone."""
-
     class Dying(SmtpSender):
         def send(self, email: Email) -> Outcome:
             super().send(email)
@@ -316,29 +320,29 @@ def test_a_process_killed_while_sending_leaves_a_lease_that_runs_out(
     assert outcomes(only_mail(database)) == [None, "sent"]
 
 
-def test_whoever_was_held_up_past_the_lease_sends_nothing(
-    database: Database, server: SmtpServer, smtp_settings: Settings, now: Clock,
-    deliver: Callable[[], Counts], monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("module", "name", "tried"),
+    [(letters, "drafts", ["sent"]), (mail_letters, "digest", ["temporary", "sent"])],
+    ids=["reading", "writing"],
+)
+def test_whoever_was_held_up_past_the_lease_takes_the_mail_anew(
+    database: Database, server: SmtpServer, now: Clock, deliver: Callable[[], Counts],
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, tried: list[str],
 ) -> None:  # fmt: skip
     (address,) = mails.queue_digests(database, 1)
-    compose = letters.compose
+    function = getattr(module, name)
+    delays = iter([11])
 
     def slowly(*args: object, **options: object) -> object:
-        letter = compose(*args, **options)  # type: ignore[arg-type]
-        now.advance(minutes=11)
-        return letter
+        found = function(*args, **options)
+        now.advance(minutes=next(delays, 0))
+        return found
 
-    with monkeypatch.context() as patch:
-        patch.setattr(letters, "compose", slowly)
-        sender = SmtpSender(server.settings, timeout=5)
-        stop = iter([False, True])
-        delivery.deliver_due(
-            database, sender, settings=smtp_settings, now=now, stopping=lambda: next(stop)
-        )
+    monkeypatch.setattr(module, name, slowly)
 
-    assert server.received == []
     assert deliver() == Counts(sent=1)
     assert server.receivers == [address]
+    assert outcomes(only_mail(database)) == tried
 
 
 def test_a_sending_that_outlived_its_lease_does_not_undo_the_other_ones_record(
@@ -357,6 +361,86 @@ def test_a_sending_that_outlived_its_lease_does_not_undo_the_other_ones_record(
 
     assert counts == Counts()
     assert only_mail(database).state == "sent"
+
+
+class Interrupting(SmtpSender):
+    """Does something after the first mail has been sent."""
+
+    def __init__(self, server: SmtpServer, interrupt: Callable[[], object]) -> None:
+        super().__init__(server.settings, timeout=5)
+        self._interrupt: Callable[[], object] | None = interrupt
+
+    def send(self, email: Email) -> Outcome:
+        outcome = super().send(email)
+        if self._interrupt is not None:
+            self._interrupt()
+            self._interrupt = None
+        return outcome
+
+
+def test_what_changes_while_others_are_sent_is_noticed_before_a_mail_leaves(
+    database: Database, server: SmtpServer, smtp_settings: Settings, now: Clock
+) -> None:
+    first, second, third = mails.queue_digests(database, 3)
+
+    def close_the_second() -> None:
+        with database.session(write=True) as session:
+            task = session.scalars(
+                select(Task).join(User, User.id == Task.responsible_id).where(User.email == second)
+            ).one()
+            task.status = Status.CLOSED
+            audit.record(session, by=None, action="task.closed", entity="task", entity_id=task.id)
+
+    with closing(Interrupting(server, close_the_second)) as sender:
+        counts = delivery.deliver_due(database, sender, settings=smtp_settings, now=now)
+
+    assert counts == Counts(sent=2, cancelled=1)
+    assert server.receivers == [first, third]
+
+
+def test_a_process_killed_among_many_leaves_one_that_may_have_left_and_the_others_wait_a_minute(
+    database: Database, server: SmtpServer, smtp_settings: Settings, now: Clock,
+    deliver: Callable[[], Counts],
+) -> None:  # fmt: skip
+    addresses = mails.queue_digests(database, 3)
+
+    def die() -> None:
+        raise Killed
+
+    with (
+        closing(Interrupting(server, die)) as sender,
+        pytest.raises(Killed),
+    ):
+        delivery.deliver_due(database, sender, settings=smtp_settings, now=now)
+
+    assert deliver() == Counts(), "the claims still hold"
+    now.advance(minutes=1)
+    assert deliver() == Counts(sent=2)
+    now.advance(minutes=9)
+    assert deliver() == Counts(sent=1, possibly_duplicate=1)
+    assert sorted(server.receivers) == sorted([*addresses, addresses[0]])
+
+
+def test_who_asks_for_a_link_meanwhile_gets_it_ahead_of_the_other_digests(
+    database: Database, server: SmtpServer, smtp_settings: Settings, now: Clock
+) -> None:
+    first, second = mails.queue_digests(database, 2)
+
+    def ask() -> None:
+        now.advance(seconds=3)
+        with database.session(write=True) as session:
+            outbox.queue_email(
+                session,
+                kind="test",
+                addressee=outbox.to_address("haster@ks.example"),
+                mail_from=mails.MAIL_FROM,
+                now=now(),
+            )
+
+    with closing(Interrupting(server, ask)) as sender:
+        delivery.deliver_due(database, sender, settings=smtp_settings, now=now)
+
+    assert server.receivers == [first, "haster@ks.example", second]
 
 
 def test_two_deliverers_at_once_share_the_mails_and_send_none_twice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 
 from config import SmtpSettings
@@ -85,6 +86,9 @@ class SmtpSender:
                 )
             else:
                 smtp = smtplib.SMTP(server.host, server.port, timeout=self._timeout)
+            # Else the last line of a mail waits until the server has confirmed those before it.
+            if smtp.sock is not None:
+                smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             smtp.ehlo_or_helo_if_needed()
             self._secure(smtp)
             if server.user is not None and server.password is not None:
@@ -159,10 +163,8 @@ class SmtpSender:
 
 
 def _introduce(smtp: smtplib.SMTP, sender: str, size: int, *, kept: bool) -> None:
-    """Send MAIL, after RSET on a kept connection, which also finds out whether it still lives."""
+    """Send MAIL, which on a kept connection also finds out whether it still lives."""
     try:
-        if kept and smtp.rset()[0] != 250:
-            raise _DroppedError
         code, answer = smtp.mail(sender, [f"size={size}"] if smtp.has_extn("size") else [])
     except (OSError, smtplib.SMTPException) as error:
         if kept:

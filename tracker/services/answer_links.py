@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -21,35 +22,46 @@ LIFETIME: Final = dt.timedelta(days=60)
 
 
 def issue(
-    session: Session, *, email: OutgoingEmail, task_ids: Collection[int], now: dt.datetime
-) -> dict[int, AnswerLink]:
-    """Return the links of `email` by task id, making those that it does not have yet."""
-    existing = select(AnswerLink).where(AnswerLink.email_id == email.id).order_by(AnswerLink.id)
-    found = {link.task_id: link for link in session.scalars(existing)}
-    missing = sorted(set(task_ids) - set(found))
-    if missing:
-        # Rows added one by one would each take a statement of their own on SQLite.
-        session.execute(
-            insert(AnswerLink),
-            [
-                {
-                    "email_id": email.id,
-                    "task_id": task_id,
-                    "user_id": email.user_id,
-                    "actor_id": email.actor_id,
-                    "created_at": now,
-                    "expires_at": now + LIFETIME,
-                }
-                for task_id in missing
-            ],
+    session: Session,
+    *,
+    wanted: Iterable[tuple[OutgoingEmail, Collection[int]]],
+    now: dt.datetime,
+) -> dict[tuple[int, int], int]:
+    """Return the ids of links by mail and task, making those that there are not yet.
+
+    `wanted` names the mails, each with the ids of its tasks.
+    """
+    connection = session.connection()
+    tasks_of = {email.id: (email, task_ids) for email, task_ids in wanted}
+    existing = connection.execute(
+        select(AnswerLink.email_id, AnswerLink.task_id, AnswerLink.id).where(
+            AnswerLink.email_id.in_(tasks_of)
         )
-        found = {link.task_id: link for link in session.scalars(existing)}
+    )
+    found = {(email_id, task_id): link_id for email_id, task_id, link_id in existing}
+    missing = [
+        {
+            "email_id": email.id,
+            "task_id": task_id,
+            "user_id": email.user_id,
+            "actor_id": email.actor_id,
+            "created_at": now,
+            "expires_at": now + LIFETIME,
+        }
+        for email, task_ids in tasks_of.values()
+        for task_id in task_ids
+        if (email.id, task_id) not in found
+    ]
+    if missing:
+        made = insert(AnswerLink).returning(AnswerLink.email_id, AnswerLink.task_id, AnswerLink.id)
+        for email_id, task_id, link_id in connection.execute(made, missing):
+            found[email_id, task_id] = link_id
     return found
 
 
-def address(link: AnswerLink, *, base_url: str, secret_key: str) -> str:
+def address(link_id: int, *, base_url: str, secret_key: str) -> str:
     """Return the address that stands in the mail."""
-    return f"{base_url}/answer/{_serializer(secret_key).dumps(link.id)}"
+    return f"{base_url}/answer/{_serializer(secret_key).dumps(link_id)}"
 
 
 def read(session: Session, *, token: str, secret_key: str) -> AnswerLink | None:
@@ -61,6 +73,7 @@ def read(session: Session, *, token: str, secret_key: str) -> AnswerLink | None:
     return session.get(AnswerLink, link_id)
 
 
+@cache
 def _serializer(secret_key: str) -> URLSafeSerializer:
     return URLSafeSerializer(
         secret_key, salt="answer-link", signer_kwargs={"digest_method": hashlib.sha256}

@@ -1,31 +1,34 @@
-"""What one digest says at the moment it is sent: the lines that still hold, in words and links.
+"""What digests say at the moment they are sent: the lines that still hold, in words and links.
 
-Everything is read in a constant number of queries, however many lines there are.
+Some are read together, in a number of queries that does not grow with their lines.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker import i18n
 from tracker.clock import local_date
-from tracker.domain.calendar import Calendar
 from tracker.domain.reminder_facts import Audience, Key
-from tracker.domain.reminder_steps import Section, StepKind, is_before_deadline, section_of
+from tracker.domain.reminder_steps import Section, StepKind, section_of
 from tracker.domain.reminders import next_escalation, still_holds
 from tracker.mail.digest import ASKING, PARTS, Digest, Line, Notice
-from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, Task, User
+from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, User
 from tracker.services import answer_links, closed_days, reminder_facts
-from tracker.services.reminder_facts import RULES, Facts
-from tracker.services.tasks import unsettled_parts, visible_to
+from tracker.services.digest_words import Words
+from tracker.services.reminder_facts import RULES, AnyRow, portions
+from tracker.services.tasks import unsettled_parts
+
+_Lines: TypeAlias = defaultdict[int, list[Key]]
+"""The reminders of one mail by task."""
 
 CANCELLED_BY_CHANGE: Final = "changed"
 _ORDER: Final = {section: number for number, section in enumerate(Section)}
@@ -49,253 +52,187 @@ class Title(NamedTuple):
     locale: str
 
 
-def title_of(task: Task, locale: str) -> Title:
-    """Return the title for readers of `locale`; English readers get the bokmål one."""
+def title_of(task: Any, locale: str) -> Title:
+    """Return the title for readers of `locale`; English readers get the bokmål one.
+
+    `task` is a task or a row with its columns.
+    """
     if locale == "nn" and task.title_nn:
         return Title(task.title_nn, "nn")
     return Title(task.title_nb, "nb")
 
 
-def build(
-    session: Session,
-    email: OutgoingEmail,
-    *,
-    receiver: User | Actor,
-    settings: Settings,
-    now: dt.datetime,
-    locale: str,
-) -> Built | None:
-    """Return what `email` says as things are at `now`; None where no line holds any more.
+class Digests:
+    """What some digests say as things are at `now`: lines by mail, and words by task.
 
-    Lines that do not are cancelled, so that they may be planned again when they hold again.
+    Lines that no longer hold are cancelled, so that they may be planned again when they do.
     """
-    planned = session.scalars(
-        select(Reminder)
-        .where(Reminder.email_id == email.id, Reminder.state == "planned")
-        .order_by(Reminder.id)
-    ).all()
-    today = local_date(now, settings.timezone)
-    task_ids = {reminder.task_id for reminder in planned}
-    facts = reminder_facts.of_tasks(session, task_ids=task_ids, now=now, timezone=settings.timezone)
-    by_task: defaultdict[int, list[Reminder]] = defaultdict(list)
-    for reminder in planned:
-        if _holds(reminder, facts, today):
-            by_task[reminder.task_id].append(reminder)
-        else:
-            reminder.state = "cancelled"
-            reminder.reason = CANCELLED_BY_CHANGE
-            reminder.settled_at = now
-    if not by_task:
-        return None
-    words = _Words(session, by_task, locale, settings.timezone)
-    links = _Links(session, email, by_task, settings, now)
-    with i18n.use_locale(locale):
-        lines = [
-            _line(
-                task_id,
-                reminders,
-                facts=facts,
-                words=words,
-                links=links,
-                today=today,
-                calendar=closed_days.calendar(settings.closed_days),
-            )
-            for task_id, reminders in by_task.items()
-        ]
-    audiences = {Audience(reminder.audience) for of in by_task.values() for reminder in of}
-    digest = Digest(
-        today=today,
-        name=receiver.name,
-        actor=receiver.name if isinstance(receiver, Actor) else _employer(receiver, words),
-        shared_mailbox=isinstance(receiver, Actor),
-        audiences=tuple(audience for audience in Audience if audience in audiences),
-        lines=tuple(lines),
-    )
-    return Built(digest=digest, secrets=links.secrets)
-
-
-class _Words:
-    """Names, titles and reasons that the lines of one digest need."""
 
     def __init__(
         self,
         session: Session,
-        by_task: Mapping[int, Sequence[Reminder]],
-        locale: str,
-        timezone: str,
-    ) -> None:
-        self.locale = locale
-        self.timezone = timezone
-        self.tasks = {
-            task.id: task
-            for task in session.scalars(
-                visible_to(None)
-                .where(Task.id.in_(by_task))
-                .options(joinedload(Task.owner), joinedload(Task.responsible))
-            )
-        }
-        causes: defaultdict[bool, set[int]] = defaultdict(set)
-        for reminder in (reminder for of in by_task.values() for reminder in of):
-            about_deadline = reminder.step in {StepKind.DECIDE_DEADLINE, StepKind.DEADLINE_DECIDED}
-            if reminder.occurrence.isdigit():
-                causes[about_deadline].add(int(reminder.occurrence))
-        self.updates = {
-            update.id: update
-            for update in session.scalars(
-                select(StatusUpdate)
-                .where(StatusUpdate.id.in_(causes[False]), StatusUpdate.task_id.in_(by_task))
-                .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
-            )
-        }
-        changes = session.scalars(
-            select(DeadlineChange).where(
-                DeadlineChange.task_id.in_(by_task),
-                DeadlineChange.id.in_(causes[True]) | DeadlineChange.outcome.is_(None),
-            )
-        ).all()
-        self.changes = {change.id: change for change in changes}
-        self.requests = {change.task_id: change for change in changes if change.outcome is None}
-        self.sent = self._count_sent(session, by_task)
-
-    def number(self, reminder: Reminder) -> int:
-        """Return which reminder in a row it is, counted apart before and after the deadline."""
-        return 1 + self.sent[reminder.task_id, reminder.series, _comes_before(reminder.step)]
-
-    @staticmethod
-    def _count_sent(
-        session: Session, by_task: Mapping[int, Sequence[Reminder]]
-    ) -> Counter[tuple[int, int, bool]]:
-        addressee = next(iter(by_task.values()))[0].addressee
-        rows = session.execute(
-            select(Reminder.task_id, Reminder.series, Reminder.step).where(
-                Reminder.task_id.in_(by_task),
-                Reminder.addressee == addressee,
-                Reminder.state == "sent",
-            )
-        )
-        return Counter(
-            (task_id, series, _comes_before(step))
-            for task_id, series, step in rows
-            if section_of(step) in {Section.DUE_SOON, Section.OVERDUE}
-        )
-
-
-class _Links:
-    """Where each line leads: an answer without signing in where that is due, else the task."""
-
-    def __init__(
-        self,
-        session: Session,
-        email: OutgoingEmail,
-        by_task: Mapping[int, Sequence[Reminder]],
+        emails: Sequence[OutgoingEmail],
+        *,
         settings: Settings,
         now: dt.datetime,
     ) -> None:
-        answered = [task_id for task_id, of in by_task.items() if any(map(_by_link, of))]
-        links = answer_links.issue(session, email=email, task_ids=answered, now=now)
-        self._pages = {task_id: f"{settings.base_url}/tasks/{task_id}" for task_id in by_task}
-        self._answers = {
-            task_id: answer_links.address(
-                links[task_id], base_url=settings.base_url, secret_key=settings.secret_key
-            )
-            for task_id in answered
-        }
-        self.secrets = {url: self._pages[task_id] for task_id, url in self._answers.items()}
-
-    def is_answer(self, task_id: int) -> bool:
-        return task_id in self._answers
-
-    def of(self, task_id: int) -> str:
-        return self._answers.get(task_id, self._pages[task_id])
-
-
-def _by_link(reminder: Reminder) -> bool:
-    asks = section_of(reminder.step) in ASKING or reminder.step in _ANSWERABLE_NEWS
-    return asks and reminder.audience in _OWNERS_SIDE
-
-
-def _holds(reminder: Reminder, facts: Facts, today: dt.date) -> bool:
-    task = facts.tasks.get(reminder.task_id)
-    return task is not None and still_holds(
-        Key(
-            reminder.task_id,
-            reminder.series,
-            reminder.audience,
-            reminder.step,
-            reminder.occurrence,
-            reminder.addressee,
-        ),
-        task,
-        people=facts.people,
-        rules=RULES,
-        today=today,
-    )
-
-
-def _line(
-    task_id: int,
-    reminders: Sequence[Reminder],
-    *,
-    facts: Facts,
-    words: _Words,
-    links: _Links,
-    today: dt.date,
-    calendar: Calendar,
-) -> Line:
-    """Return the one line that a receiver gets about a task; the weightiest reminder leads."""
-    task = words.tasks[task_id]
-    main = min(reminders, key=lambda reminder: _ORDER[section_of(reminder.step)])
-    section = section_of(main.step)
-    if section is Section.DUE_SOON and task.deadline is not None and task.deadline < today:
-        section = Section.OVERDUE  # The mail has been delayed past the deadline.
-    title = title_of(task, words.locale)
-    told = None
-    if section is Section.OVERDUE and main.audience in _OWNERS_SIDE:
-        told = next_escalation(
-            facts.tasks[task.id], people=facts.people, rules=RULES, today=today, calendar=calendar
+        self._settings = settings
+        self._today = local_date(now, settings.timezone)
+        planned = session.connection().execute(
+            select(Reminder.id, Reminder.email_id, *reminder_facts.KEY_COLUMNS)
+            .where(Reminder.email_id.in_([email.id for email in emails]))
+            .where(Reminder.state == "planned")
+            .order_by(Reminder.id)
         )
-    return Line(
-        section=section,
-        ref=task.ref,
-        title=title.text,
-        title_locale=title.locale,
-        url=links.of(task.id),
-        by_link=links.is_answer(task.id),
-        deadline=task.deadline,
-        precision=task.deadline_precision or "day",
-        number=words.number(main) if section in {Section.DUE_SOON, Section.OVERDUE} else 1,
-        leads_told_on=told[1] if told and told[0] is StepKind.ESCALATE_LEAD else None,
-        secretariat_told_on=(
-            told[1] if told and told[0] is StepKind.ESCALATE_COORDINATOR else None
-        ),
-        notices=tuple(
-            notice
-            for reminder in _newsworthy(reminders)
-            if (notice := _notice(reminder, task, words)) is not None
-        ),
+        found = [(row.id, row.email_id, Key(*row[2:])) for row in planned]
+        self._facts = reminder_facts.of_tasks(
+            session,
+            task_ids={key.task_id for _, _, key in found},
+            now=now,
+            timezone=settings.timezone,
+        )
+        self._lines: defaultdict[int, _Lines] = defaultdict(lambda: defaultdict(list))
+        outdated = []
+        for number, email_id, key in found:
+            if self._holds(key):
+                self._lines[email_id][key.task_id].append(key)
+            else:
+                outdated.append(number)
+        for some in portions(outdated):
+            session.execute(
+                update(Reminder)
+                .where(Reminder.id.in_(some))
+                .values(state="cancelled", reason=CANCELLED_BY_CHANGE, settled_at=now)
+            )
+        self._words = Words(session, self._keys(), settings.timezone)
+        asked = [
+            (email, [task_id for task_id, keys in self._lines[email.id].items() if _asks(keys)])
+            for email in emails
+        ]
+        self._links = answer_links.issue(session, wanted=asked, now=now)
+
+    def has_lines(self, email: OutgoingEmail) -> bool:
+        """Return whether there is anything left to say."""
+        return bool(self._lines[email.id])
+
+    def build(self, email: OutgoingEmail, *, receiver: User | Actor, locale: str) -> Built:
+        """Return what `email` says; the database is asked nothing more."""
+        lines = self._lines[email.id]
+        links = {
+            task_id: answer_links.address(
+                link_id,
+                base_url=self._settings.base_url,
+                secret_key=self._settings.secret_key,
+            )
+            for task_id in lines
+            if (link_id := self._links.get((email.id, task_id))) is not None
+        }
+        with i18n.use_locale(locale):
+            digest = Digest(
+                today=self._today,
+                name=receiver.name,
+                actor=(
+                    receiver.name
+                    if isinstance(receiver, Actor)
+                    else _employer(receiver, self._words.owners(lines))
+                ),
+                shared_mailbox=isinstance(receiver, Actor),
+                audiences=_audiences(lines),
+                lines=tuple(
+                    self._line(task_id, keys, link=links.get(task_id), locale=locale)
+                    for task_id, keys in lines.items()
+                ),
+            )
+        secrets = {url: self._page(task_id) for task_id, url in links.items()}
+        return Built(digest=digest, secrets=secrets)
+
+    def _keys(self) -> list[Key]:
+        return [key for lines in self._lines.values() for keys in lines.values() for key in keys]
+
+    def _holds(self, key: Key) -> bool:
+        task = self._facts.tasks.get(key.task_id)
+        return task is not None and still_holds(
+            key, task, people=self._facts.people, rules=RULES, today=self._today
+        )
+
+    def _page(self, task_id: int) -> str:
+        return f"{self._settings.base_url}/tasks/{task_id}"
+
+    def _line(self, task_id: int, keys: Sequence[Key], *, link: str | None, locale: str) -> Line:
+        """Return the one line that a receiver gets about a task; the weightiest reminder leads."""
+        task = self._words.tasks[task_id]
+        main = min(keys, key=lambda key: _ORDER[section_of(key.step)])
+        section = section_of(main.step)
+        if section is Section.DUE_SOON and task.deadline and task.deadline < self._today:
+            section = Section.OVERDUE  # The mail has been delayed past the deadline.
+        title = title_of(task, locale)
+        told = None
+        if section is Section.OVERDUE and main.audience in _OWNERS_SIDE:
+            told = next_escalation(
+                self._facts.tasks[task_id],
+                people=self._facts.people,
+                rules=RULES,
+                today=self._today,
+                calendar=closed_days.calendar(self._settings.closed_days),
+            )
+        return Line(
+            section=section,
+            ref=task.ref,
+            title=title.text,
+            title_locale=title.locale,
+            url=link or self._page(task_id),
+            by_link=link is not None,
+            deadline=task.deadline,
+            precision=task.deadline_precision or "day",
+            number=(
+                self._words.number(main) if section in {Section.DUE_SOON, Section.OVERDUE} else 1
+            ),
+            leads_told_on=told[1] if told and told[0] is StepKind.ESCALATE_LEAD else None,
+            secretariat_told_on=(
+                told[1] if told and told[0] is StepKind.ESCALATE_COORDINATOR else None
+            ),
+            notices=tuple(
+                notice
+                for key in _newsworthy(keys)
+                if (notice := _notice(key, task, self._words)) is not None
+            ),
+        )
+
+
+def _asks(keys: Iterable[Key]) -> bool:
+    """Return whether the receiver may answer without signing in."""
+    return any(
+        key.audience in _OWNERS_SIDE
+        and (section_of(key.step) in ASKING or key.step in _ANSWERABLE_NEWS)
+        for key in keys
     )
 
 
-def _newsworthy(reminders: Sequence[Reminder]) -> list[Reminder]:
+def _audiences(lines: _Lines) -> tuple[str, ...]:
+    found = {key.audience for keys in lines.values() for key in keys}
+    return tuple(audience for audience in Audience if audience in found)
+
+
+def _newsworthy(keys: Sequence[Key]) -> list[Key]:
     """Put whose the task is first, and of several decisions on the deadline keep the last."""
-    decided = [each for each in reminders if each.step == StepKind.DEADLINE_DECIDED]
-    outdated = sorted(decided, key=lambda each: int(each.occurrence))[:-1]
-    kept = [each for each in reminders if each not in outdated]
-    return sorted(kept, key=lambda each: each.step != StepKind.ASSIGNED)
+    decided = [key for key in keys if key.step == StepKind.DEADLINE_DECIDED]
+    outdated = sorted(decided, key=lambda key: int(key.occurrence))[:-1]
+    kept = [key for key in keys if key not in outdated]
+    return sorted(kept, key=lambda key: key.step != StepKind.ASSIGNED)
 
 
-def _notice(reminder: Reminder, task: Task, words: _Words) -> Notice | None:
+def _notice(key: Key, task: AnyRow, words: Words) -> Notice | None:
     """Return the sentence that a reminder adds to its line, if it needs one."""
-    owner = task.owner.name if task.owner else ""
-    cause = int(reminder.occurrence) if reminder.occurrence.isdigit() else 0
-    match reminder.step:
+    owner = task.owner or ""
+    cause = int(key.occurrence) if key.occurrence.isdigit() else 0
+    match key.step:
         case StepKind.ASSIGNED | StepKind.CONFIRMED | StepKind.LOOK_AGAIN:
-            return Notice(kind=reminder.step)
+            return Notice(kind=key.step)
         case StepKind.UNSETTLED:
             parts = [i18n.gettext(PARTS[part]) for part in unsettled_parts(task)]
-            return Notice(kind=reminder.step, what=i18n.format_list(parts))
+            return Notice(kind=key.step, what=i18n.format_list(parts))
         case StepKind.ESCALATE_LEAD | StepKind.ESCALATE_COORDINATOR:
-            who = task.responsible.name if task.responsible else owner
+            who = task.responsible or owner
             if task.last_update_at is None:
                 return Notice(kind="raised", who=who)
             last = i18n.format_date_long(local_date(task.last_update_at, words.timezone))
@@ -341,15 +278,10 @@ def _author(update: StatusUpdate | None) -> str:
     return update.user.name if update.user else update.stated_name or ""
 
 
-def _comes_before(step: str) -> bool:
-    return step == "0" or is_before_deadline(step)
-
-
-def _employer(user: User, words: _Words) -> str:
+def _employer(user: User, owner_ids: Collection[int | None]) -> str:
     """Return the actor in whose name the receiver's answers are kept; empty where none is."""
-    owners = {task.owner_id: task.owner.name for task in words.tasks.values() if task.owner}
     own = [membership.actor for membership in user.memberships if membership.actor]
     for actor in own:
-        if actor.id in owners:
+        if actor.id in owner_ids:
             return actor.name
     return own[0].name if own else ""

@@ -1,21 +1,23 @@
-"""Turns a row of the outbox into a mail, from what is true at this moment."""
+"""Turns rows of the outbox into mails, from what is true at this moment."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
 
 from config import Settings
 from tracker.mail import letters
 from tracker.mail.letters import Frame, Rendered
 from tracker.mail.message import Email, Mailbox
-from tracker.models import Actor, OutgoingEmail, Task, User
-from tracker.services import answer_links, digests, installation
+from tracker.models import Actor, Membership, OutgoingEmail, Task, User
+from tracker.services import answer_links, installation
+from tracker.services.digests import Digests, title_of
 
 SENDER_NAME: Final = "Oppfølging"
 
@@ -27,6 +29,8 @@ class Letter:
     email: Email
     secrets: Mapping[str, str]
     """Addresses that let in whoever has them, with what stands in their place in the copy."""
+    had_failed: bool
+    """Whether the receiver's address had been found not to work."""
 
     def copy(self) -> Rendered:
         """Return the words without the secrets, to be kept."""
@@ -42,9 +46,12 @@ class _Words:
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
+_Write: TypeAlias = Callable[[], _Words]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Order:
-    """What the writer of a letter is given."""
+    """What is read for one mail."""
 
     session: Session
     email: OutgoingEmail
@@ -53,6 +60,7 @@ class _Order:
     frame: Frame
     settings: Settings
     now: dt.datetime
+    digests: Digests
 
     @property
     def name(self) -> str:
@@ -68,49 +76,97 @@ class _Order:
         return self.email.payload or {}
 
 
-def compose(
-    session: Session, email: OutgoingEmail, *, settings: Settings, now: dt.datetime
-) -> Letter | None:
-    """Return the letter for `email`, or None where there is nothing left to say or nobody to tell.
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What one mail says and to whom, as it was read from the database."""
 
-    The lines of a digest that no longer hold are cancelled along the way.
+    order: _Order
+    to: str
+    write: _Write
+
+    def letter(self) -> Letter:
+        """Put it into words; the database is asked nothing more."""
+        email, receiver, settings = self.order.email, self.order.receiver, self.order.settings
+        words = self.write()
+        sender = Mailbox.parse(settings.mail_from)
+        host = urlsplit(settings.base_url).hostname or "localhost"
+        finished = Email(
+            message_id=email.message_id,
+            sender=sender if sender.name else replace(sender, name=SENDER_NAME),
+            to=Mailbox(address=self.to, name=self.order.name),
+            reply_to=Mailbox.parse(settings.reply_to) if settings.reply_to else None,
+            subject=words.rendered.subject,
+            text=words.rendered.text,
+            html=words.rendered.html,
+            locale=self.order.frame.locale,
+            kind=email.kind,
+            sent_at=self.order.now,
+            list_id=f"reminders.{host}" if email.kind == "digest" else "",
+        )
+        had_failed = isinstance(receiver, User) and receiver.email_failed_at is not None
+        return Letter(finished, words.secrets, had_failed)
+
+
+def drafts(
+    session: Session, emails: Sequence[OutgoingEmail], *, settings: Settings, now: dt.datetime
+) -> dict[int, Draft]:
+    """Return by id what `emails` say, but for those with nothing to say or nobody to tell.
+
+    However many digests there are, the number of queries is the same. Lines of theirs that no
+    longer hold are cancelled along the way.
     """
-    receiver = _receiver(session, email)
-    frame = Frame(
-        locale=receiver.locale if receiver else settings.locale,
-        base_url=settings.base_url,
-        can_reply=settings.reply_to is not None,
-        demonstration=installation.is_demonstration(session),
+    receivers = _Receivers(session, emails)
+    digests = Digests(
+        session,
+        [email for email in emails if email.kind == "digest"],
+        settings=settings,
+        now=now,
     )
-    order = _Order(
-        session=session, email=email, receiver=receiver, frame=frame, settings=settings, now=now
-    )
-    words = _WRITERS[email.kind](order)
-    to = _address(order)
-    if words is None or not to:
-        return None
-    sender = Mailbox.parse(settings.mail_from)
-    host = urlsplit(settings.base_url).hostname or "localhost"
-    finished = Email(
-        message_id=email.message_id,
-        sender=sender if sender.name else replace(sender, name=SENDER_NAME),
-        to=Mailbox(address=to, name=order.name),
-        reply_to=Mailbox.parse(settings.reply_to) if settings.reply_to else None,
-        subject=words.rendered.subject,
-        text=words.rendered.text,
-        html=words.rendered.html,
-        locale=frame.locale,
-        kind=email.kind,
-        sent_at=now,
-        list_id=f"reminders.{host}" if email.kind == "digest" else "",
-    )
-    return Letter(finished, words.secrets)
+    demonstration = installation.is_demonstration(session)
+    found = {}
+    for email in emails:
+        receiver = receivers.of(email)
+        frame = Frame(
+            locale=receiver.locale if receiver else settings.locale,
+            base_url=settings.base_url,
+            can_reply=settings.reply_to is not None,
+            demonstration=demonstration,
+        )
+        order = _Order(
+            session=session,
+            email=email,
+            receiver=receiver,
+            frame=frame,
+            settings=settings,
+            now=now,
+            digests=digests,
+        )
+        write, to = _WRITERS[email.kind](order), _address(order)
+        if write is not None and to:
+            found[email.id] = Draft(order=order, to=to, write=write)
+    return found
 
 
-def _receiver(session: Session, email: OutgoingEmail) -> User | Actor | None:
-    if email.user_id is not None:
-        return session.get_one(User, email.user_id)
-    return session.get_one(Actor, email.actor_id) if email.actor_id is not None else None
+class _Receivers:
+    """Those to whom some mails go."""
+
+    def __init__(self, session: Session, emails: Sequence[OutgoingEmail]) -> None:
+        user_ids = {email.user_id for email in emails}
+        users = session.scalars(
+            select(User)
+            .where(User.id.in_(user_ids))
+            .options(selectinload(User.memberships).joinedload(Membership.actor))
+        )
+        self._users = {user.id: user for user in users}
+        actor_ids = {email.actor_id for email in emails} - {None}
+        actors = session.scalars(select(Actor).where(Actor.id.in_(actor_ids))) if actor_ids else ()
+        self._actors = {actor.id: actor for actor in actors}
+
+    def of(self, email: OutgoingEmail) -> User | Actor | None:
+        """Return the person or the actor; None where the mail goes to a bare address."""
+        if email.user_id is not None:
+            return self._users[email.user_id]
+        return None if email.actor_id is None else self._actors[email.actor_id]
 
 
 def _address(order: _Order) -> str:
@@ -126,53 +182,58 @@ def _address(order: _Order) -> str:
             return ""
 
 
-def _digest(order: _Order) -> _Words | None:
-    if order.receiver is None:
+def _digest(order: _Order) -> _Write | None:
+    email, receiver = order.email, order.receiver
+    if receiver is None or not order.digests.has_lines(email):
         return None
-    built = digests.build(
-        order.session,
-        order.email,
-        receiver=order.receiver,
-        settings=order.settings,
-        now=order.now,
-        locale=order.frame.locale,
-    )
-    return _Words(letters.digest(order.frame, built.digest), built.secrets) if built else None
+
+    def write() -> _Words:
+        built = order.digests.build(email, receiver=receiver, locale=order.frame.locale)
+        return _Words(letters.digest(order.frame, built.digest), built.secrets)
+
+    return write
 
 
-def _sign_in(order: _Order) -> _Words | None:
+def _sign_in(order: _Order) -> _Write | None:
     url = order.payload["url"]
     left = dt.datetime.fromisoformat(order.payload["expires_at"]) - order.now
     if left <= dt.timedelta():
         return None
-    rendered = letters.sign_in(
-        order.frame, name=order.greeted, url=url, minutes=max(1, round(left.total_seconds() / 60))
-    )
-    return _Words(rendered, {url: f"{order.settings.base_url}/sign-in"})
+    minutes = max(1, round(left.total_seconds() / 60))
+
+    def write() -> _Words:
+        rendered = letters.sign_in(order.frame, name=order.greeted, url=url, minutes=minutes)
+        return _Words(rendered, {url: f"{order.settings.base_url}/sign-in"})
+
+    return write
 
 
-def _answer_link(order: _Order) -> _Words:
+def _answer_link(order: _Order) -> _Write:
     settings = order.settings
     task = order.session.get_one(Task, order.payload["task_id"])
-    links = answer_links.issue(order.session, email=order.email, task_ids=[task.id], now=order.now)
+    links = answer_links.issue(order.session, wanted=[(order.email, [task.id])], now=order.now)
     url = answer_links.address(
-        links[task.id], base_url=settings.base_url, secret_key=settings.secret_key
+        links[order.email.id, task.id], base_url=settings.base_url, secret_key=settings.secret_key
     )
-    rendered = letters.answer_link(
-        order.frame,
-        name=order.greeted,
-        ref=task.ref,
-        title=digests.title_of(task, order.frame.locale).text,
-        url=url,
-    )
-    return _Words(rendered, {url: f"{settings.base_url}/tasks/{task.id}"})
+
+    def write() -> _Words:
+        rendered = letters.answer_link(
+            order.frame,
+            name=order.greeted,
+            ref=task.ref,
+            title=title_of(task, order.frame.locale).text,
+            url=url,
+        )
+        return _Words(rendered, {url: f"{settings.base_url}/tasks/{task.id}"})
+
+    return write
 
 
-def _test(order: _Order) -> _Words:
-    return _Words(letters.test(order.frame))
+def _test(order: _Order) -> _Write:
+    return lambda: _Words(letters.test(order.frame))
 
 
-_WRITERS: Final[dict[str, Callable[[_Order], _Words | None]]] = {
+_WRITERS: Final[dict[str, Callable[[_Order], _Write | None]]] = {
     "digest": _digest,
     "sign_in": _sign_in,
     "answer_link": _answer_link,

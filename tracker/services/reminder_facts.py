@@ -61,7 +61,7 @@ _TASK_COLUMNS: Final = (
     Task.assigned_at,
     Task.assigned_by_id,
 )
-_KEY_COLUMNS: Final = (
+KEY_COLUMNS: Final = (
     Reminder.task_id,
     Reminder.series,
     Reminder.audience,
@@ -82,10 +82,13 @@ class Facts:
 def of_tasks(
     session: Session, *, task_ids: Collection[int], now: dt.datetime, timezone: str
 ) -> Facts:
-    """Return the facts of the tasks with these ids, by id, in a fixed number of queries."""
-    rows = session.execute(_tasks().where(Task.id.in_(task_ids))).all()
-    tasks = _facts_of(session, rows, now=now, timezone=timezone)
-    return Facts({task.id: task for task in tasks}, people_of(session, tasks))
+    """Return the facts of the tasks with these ids, by id, in few queries."""
+    tasks = {
+        task.id: task
+        for some in portions(sorted(task_ids))
+        for task in _read(session, some, now=now, timezone=timezone)
+    }
+    return Facts(tasks, people_of(session, tasks.values()))
 
 
 def people_of(session: Session, tasks: Collection[TaskFacts]) -> People:
@@ -121,8 +124,7 @@ def chunks(
 ) -> Iterator[list[TaskFacts]]:
     """Give the facts of the tasks with these ids, in that order, `size` at a time."""
     for some in portions(task_ids, size):
-        rows = session.execute(_tasks().where(Task.id.in_(some))).all()
-        found = {task.id: task for task in _facts_of(session, rows, now=now, timezone=timezone)}
+        found = {task.id: task for task in _read(session, some, now=now, timezone=timezone)}
         yield [found[task_id] for task_id in some]
 
 
@@ -152,7 +154,7 @@ def planned_keys(session: Session, *, tasks: Sequence[TaskFacts]) -> dict[int, s
     """Return by task the keys that are taken. A cancelled reminder may come again."""
     keys: defaultdict[int, set[Key]] = defaultdict(set)
     rows = session.execute(
-        select(*_KEY_COLUMNS).where(
+        select(*KEY_COLUMNS).where(
             Reminder.task_id.in_([task.id for task in tasks]), Reminder.state != "cancelled"
         )
     )
@@ -161,13 +163,11 @@ def planned_keys(session: Session, *, tasks: Sequence[TaskFacts]) -> dict[int, s
     return keys
 
 
-def _tasks() -> AnySelect:
-    return visible_to(None).with_only_columns(*_TASK_COLUMNS)
-
-
-def _facts_of(
-    session: Session, rows: Sequence[AnyRow], *, now: dt.datetime, timezone: str
+def _read(
+    session: Session, task_ids: Collection[int], *, now: dt.datetime, timezone: str
 ) -> list[TaskFacts]:
+    tasks = visible_to(None).with_only_columns(*_TASK_COLUMNS).where(Task.id.in_(task_ids))
+    rows = session.connection().execute(tasks).all()
     ids = sorted(row.id for row in rows)
     news = _News(timezone, now - NEWS_DAYS)
     news.read_updates(session, ids)

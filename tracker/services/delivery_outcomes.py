@@ -1,0 +1,205 @@
+"""Writes down what came of an attempt to send a mail, and what follows from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from tracker.mail.outcomes import Outcome, Result
+from tracker.models import Actor, DeliveryAttempt, Installation, OutgoingEmail, Reminder, Task, User
+from tracker.services.delivery_claims import Attempt, let_go, without_secret
+from tracker.services.letters import Letter
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT: Final = dt.timedelta(minutes=1)
+LONGEST_WAIT: Final = dt.timedelta(hours=6)
+LONGEST_PAUSE: Final = dt.timedelta(minutes=15)
+
+_OUTCOMES: Final = {
+    Result.ACCEPTED: "sent",
+    Result.TEMPORARY: "temporary",
+    Result.UNREACHABLE: "installation",
+    Result.BAD_ADDRESS: "bad_address",
+    Result.INSTALLATION_FAULT: "installation",
+    Result.UNKNOWN: "unknown",
+}
+# After these the mail may have left although it was not recorded as sent.
+_MAYBE_SENT: Final = ("unknown", "sent")
+
+# Written once: to put a statement together costs more than to run it.
+_ATTEMPT: Final = update(DeliveryAttempt).where(DeliveryAttempt.id == bindparam("attempt_id"))
+_LINES: Final = update(Reminder).where(
+    Reminder.email_id == bindparam("of_email"), Reminder.state == "planned"
+)
+
+
+def record(session: Session, attempt: Attempt, *, keep: bool, now: dt.datetime) -> bool:
+    """Write down what came of `attempt`; False where another process has taken the mail over.
+
+    `keep`: the copy in the outbox is the mail itself, as in the built-in mailbox.
+    """
+    outcome = attempt.outcome
+    if outcome is None:
+        _end_attempt(session, attempt, "temporary", "held up past the lease", now=now)
+        return False
+    _end_attempt(session, attempt, _OUTCOMES[outcome.result], outcome.answer, now=now)
+    _note_server(session, outcome, now=now)
+    letter = attempt.letter
+    if outcome.result is Result.ACCEPTED and letter is not None:
+        return _accepted(session, attempt, letter, outcome.answer, keep=keep, now=now)
+    values: dict[str, Any] = {"last_error": outcome.answer, **_addressed(letter)}
+    if outcome.result is Result.BAD_ADDRESS:
+        values |= {"state": "failed", "finished_at": now, **without_secret(attempt.email)}
+    elif outcome.result is Result.UNREACHABLE:
+        # Nothing was wrong with this mail: the pause alone says when it is tried again.
+        values |= {"attempts": attempt.email.attempts}
+    else:
+        values |= {"next_attempt_at": now + _wait(attempt.email.attempts + 1)}
+    held = _let_go(session, attempt, values)
+    if held and outcome.result is Result.BAD_ADDRESS:
+        _undeliverable(session, attempt.email, outcome.answer, now=now)
+    return held
+
+
+def settle_lines(
+    session: Session, email_id: int, *, state: str, reason: str | None, now: dt.datetime
+) -> None:
+    """Settle all lines of a mail that still wait."""
+    values = {"of_email": email_id, "state": state, "reason": reason, "settled_at": now}
+    session.connection().execute(_LINES, values)
+
+
+def _accepted(
+    session: Session,
+    attempt: Attempt,
+    letter: Letter,
+    answer: str,
+    *,
+    keep: bool,
+    now: dt.datetime,
+) -> bool:
+    """Record a mail that is on its way."""
+    email = attempt.email
+    words = letter.email if keep else letter.copy()
+    email.possibly_duplicate = _possibly_sent_before(session, attempt)
+    held = _let_go(
+        session,
+        attempt,
+        {
+            "state": "sent",
+            "finished_at": now,
+            "server_answer": answer,
+            "last_error": None,
+            "possibly_duplicate": email.possibly_duplicate,
+            "text_body": words.text,
+            "html_body": words.html,
+            **_addressed(letter),
+            **without_secret(email),
+        },
+    )
+    if held:
+        settle_lines(session, email.id, state="sent", reason=None, now=now)
+        if letter.had_failed:
+            _address_works(session, email)
+    return held
+
+
+def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
+    if not attempt.email.attempts:
+        return 0
+    return session.scalars(
+        select(func.count(DeliveryAttempt.id)).where(
+            DeliveryAttempt.email_id == attempt.email.id,
+            DeliveryAttempt.id != attempt.id,
+            or_(DeliveryAttempt.outcome.is_(None), DeliveryAttempt.outcome.in_(_MAYBE_SENT)),
+        )
+    ).one()
+
+
+def _end_attempt(
+    session: Session, attempt: Attempt, outcome: str, answer: str, *, now: dt.datetime
+) -> None:
+    session.connection().execute(
+        _ATTEMPT,
+        {"attempt_id": attempt.id, "finished_at": now, "outcome": outcome, "answer": answer},
+    )
+
+
+def _let_go(session: Session, attempt: Attempt, values: dict[str, Any]) -> bool:
+    is_held = let_go(session, attempt.email, values)
+    if not is_held:
+        logger.warning("mail %s was taken over by another process", attempt.email.id)
+    return is_held
+
+
+def _addressed(letter: Letter | None) -> dict[str, str]:
+    if letter is None:
+        return {}
+    email = letter.email
+    return {"to_address": email.to.address, "locale": email.locale, "subject": email.subject}
+
+
+def _undeliverable(
+    session: Session, email: OutgoingEmail, answer: str, *, now: dt.datetime
+) -> None:
+    """Note an address that does not exist, and say who needs a new contact."""
+    if email.user_id is not None:
+        session.execute(
+            update(User)
+            .where(User.id == email.user_id)
+            .values(email_failed_at=now, email_failure=answer)
+        )
+    if email.actor_id is not None:
+        session.execute(update(Actor).where(Actor.id == email.actor_id).values(email_failed_at=now))
+    lines = select(Reminder.task_id).where(
+        Reminder.email_id == email.id, Reminder.state == "planned"
+    )
+    session.execute(
+        update(Task)
+        .where(Task.id.in_(lines), Task.needs_contact_since.is_(None))
+        .values(needs_contact_since=now)
+    )
+    # A cancelled step may be planned anew, then for whoever stands in.
+    settle_lines(session, email.id, state="cancelled", reason="bad_address", now=now)
+
+
+def _address_works(session: Session, email: OutgoingEmail) -> None:
+    """Forget an earlier failure: the address has taken a mail."""
+    session.execute(
+        update(User)
+        .where(User.id == email.user_id)
+        .values(email_failed_at=None, email_failure=None)
+    )
+
+
+def _note_server(session: Session, outcome: Outcome, *, now: dt.datetime) -> None:
+    """Pause all sending while the server refuses us, each time for as long as it has lasted."""
+    if outcome.result is Result.ACCEPTED:
+        session.connection().execute(_SERVER_WORKS)
+    elif outcome.result in {Result.UNREACHABLE, Result.INSTALLATION_FAULT}:
+        since = session.scalars(select(Installation.mail_failing_since)).one() or now
+        pause = min(max(now - since, FIRST_WAIT), LONGEST_PAUSE)
+        session.execute(
+            update(Installation).values(
+                mail_failing_since=since,
+                mail_paused_until=now + pause,
+                mail_paused_reason=outcome.answer,
+            )
+        )
+
+
+_SERVER_WORKS: Final = (
+    update(Installation)
+    .where(Installation.mail_failing_since.is_not(None))
+    .values(mail_failing_since=None, mail_paused_until=None, mail_paused_reason=None)
+)
+
+
+def _wait(attempts: int) -> dt.timedelta:
+    """Return how long a mail waits after its `attempts`-th try: 1 minute growing to 6 hours."""
+    return min(FIRST_WAIT * (1 << min(attempts - 1, 10)), LONGEST_WAIT)
