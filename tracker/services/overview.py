@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
+from tracker.db import columns, objects, prepared
 from tracker.domain.flags import Flag
 from tracker.domain.reminder_steps import Rules
 from tracker.domain.roles import Person
@@ -17,7 +18,7 @@ from tracker.domain.status import ACTIVE, Assessment, Precision, Status
 from tracker.domain.updates import Standing, may_repeat
 from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
 from tracker.models.tasks import OPEN, UNSETTLED
-from tracker.services.progress import ActorNumbers, flag
+from tracker.services.progress import ActorNumbers, actors_with, flag
 from tracker.services.tasks import is_overdue, unsettled_parts, visible_to
 
 RULES: Final = Rules()
@@ -26,6 +27,10 @@ SHOWN: Final = 5
 WAITING_SHOWN: Final = 25
 RECENT: Final = dt.timedelta(days=30)
 _AT_WORK: Final = ACTIVE - {Status.ON_HOLD}
+_WORRIED: Final = tuple(
+    and_(Task.status.in_(ACTIVE), Task.assessment == kind)
+    for kind in (Assessment.UNCERTAIN, Assessment.OFF_TRACK)
+)
 _PENDING: Final = exists().where(
     DeadlineChange.task_id == Task.id, DeadlineChange.outcome.is_(None)
 )
@@ -119,49 +124,30 @@ class ActorStanding:
 
 def mine(session: Session, *, by: Person, now: dt.datetime, today: dt.date) -> Mine:
     """Return what waits for `by`: what the reminders would ask about, the most urgent first."""
-    mine = _mine(by)
+    person: dict[str, Any] = {"user_id": by.user_id, "lead_of": list(by.lead_of)}
     waiting = _listed(
-        session,
-        visible_to(by).where(mine, _asked_for(now=now, today=today)),
-        WAITING_SHOWN,
-        Task.deadline_key,
+        session, *_waiting_for(visible_to(by), **person, **_moments(now=now, today=today))
     )
-    responsible = session.scalar(visible_to(by).with_only_columns(func.count()).where(mine, OPEN))
+    [[responsible]] = columns(session, *_responsible(visible_to(by), **person))
     rows = [_waiting(task, now=now, today=today) for task in waiting.tasks]
-    return Mine(rows, waiting.total, responsible or 0)
+    return Mine(rows, waiting.total, responsible)
 
 
 def decisions(session: Session, *, by: Person) -> Decisions:
     """Return what the secretariat must decide, a few of each kind and their number."""
-    everything = visible_to(by)
-    reported = everything.where(Task.status == Status.REPORTED_DONE)
-    unreached = everything.where(Task.needs_contact_since.is_not(None))
-    unsettled = _listed(session, everything.where(UNSETTLED), SHOWN, Task.ref_key)
-    changes = session.execute(
-        everything.join(DeadlineChange, DeadlineChange.task_id == Task.id)
-        .where(DeadlineChange.outcome.is_(None))
-        .with_only_columns(Task, DeadlineChange, func.count().over())
-        .options(joinedload(Task.owner), joinedload(DeadlineChange.requested_by))
-        .order_by(DeadlineChange.requested_at, DeadlineChange.id)
-        .limit(SHOWN)
-    ).all()
-    disowned = session.execute(
-        everything.join(StatusUpdate, StatusUpdate.task_id == Task.id)
-        .where(_DISOWNED)
-        .with_only_columns(Task, StatusUpdate, func.count().over())
-        .options(joinedload(Task.owner), joinedload(StatusUpdate.user))
-        .order_by(StatusUpdate.id)
-        .limit(SHOWN)
-    ).all()
+    visible = visible_to(by)
+    unsettled = _listed(session, *_unsettled(visible))
+    changes = session.execute(*_new_deadlines(visible)).all()
+    disowned = session.execute(*_disowned(visible)).all()
     return Decisions(
-        to_confirm=_listed(session, reported, SHOWN, Task.last_update_at),
+        to_confirm=_listed(session, *_reported(visible)),
         new_deadlines=[(row[0], row[1]) for row in changes],
         new_deadlines_total=changes[0][2] if changes else 0,
         unsettled=[(task, unsettled_parts(task)) for task in unsettled.tasks],
         unsettled_total=unsettled.total,
         disowned=[(row[0], row[1]) for row in disowned],
         disowned_total=disowned[0][2] if disowned else 0,
-        unreached=_listed(session, unreached, SHOWN, Task.needs_contact_since),
+        unreached=_listed(session, *_unreached(visible)),
     )
 
 
@@ -180,46 +166,14 @@ def actor_standing(
     session: Session, *, by: Person, now: dt.datetime, today: dt.date
 ) -> ActorStanding:
     """Return how the tasks of the actors that `by` is employed by stand."""
-    ours = visible_to(by).where(Task.owner_id.in_(by.actor_ids))
-    late = is_overdue(today)
-    at_work = Task.status.in_(ACTIVE)
-    worried = [
-        and_(at_work, Task.assessment == kind)
-        for kind in (Assessment.UNCERTAIN, Assessment.OFF_TRACK)
-    ]
-    total, overdue, uncertain, off_track = session.execute(
-        ours.with_only_columns(
-            func.count(), *(func.sum(case((what, 1), else_=0)) for what in (late, *worried))
-        ).where(OPEN)
-    ).one()
-    attention = session.scalars(
-        ours.where(or_(late, *worried))
-        .order_by(Task.deadline_key, Task.id)
-        .limit(SHOWN)
-        .options(joinedload(Task.owner))
-    ).all()
-    # Backwards through all that is new until enough of it is ours; joined, SQLite would begin with
-    # every task that is ours.
-    newest = (
-        select(StatusUpdate.id)
-        .where(StatusUpdate.created_at >= now - RECENT)
-        .where(ours.where(Task.id == StatusUpdate.task_id).exists())
-        .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
-        .limit(SHOWN)
+    visible, actor_ids = visible_to(by), list(by.actor_ids)
+    [[total, overdue, uncertain, off_track]] = columns(
+        session, *_numbers(visible, actor_ids=actor_ids, today=today)
     )
-    news = session.execute(
-        visible_to(by)
-        .join(StatusUpdate, StatusUpdate.task_id == Task.id)
-        .with_only_columns(StatusUpdate, Task)
-        .where(StatusUpdate.id.in_(newest))
-        .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
-        .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
-    ).all()
-    actors = session.scalars(
-        select(Actor).where(Actor.id.in_(by.actor_ids)).order_by(Actor.name)
-    ).all()
+    attention = objects(session, *_attention(visible, actor_ids=actor_ids, today=today))
+    news = session.execute(*_news(visible, actor_ids=actor_ids, since=now - RECENT)).all()
     return ActorStanding(
-        actors,
+        objects(session, *actors_with(actor_ids=actor_ids)),
         total,
         overdue or 0,
         uncertain or 0,
@@ -229,35 +183,142 @@ def actor_standing(
     )
 
 
-def _mine(by: Person) -> ColumnElement[bool]:
+def _moments(*, now: dt.datetime, today: dt.date) -> dict[str, Any]:
+    """Return the days and moments that decide what a person is asked for."""
+    return {
+        "today": today,
+        "soon": today + dt.timedelta(days=max(RULES.before)),
+        "year_end": today + dt.timedelta(days=max(RULES.before_year_end)),
+        "lately": now - dt.timedelta(days=RULES.answered),
+        "long_ago": now - dt.timedelta(days=RULES.silence),
+    }
+
+
+@prepared
+def _waiting_for(
+    visible: Select[Task], *, user_id: int, lead_of: list[int], **moments: Any
+) -> Select[Task, int]:
+    waiting = visible.where(_mine(user_id, lead_of), _asked_for(**moments))
+    return _first(waiting, WAITING_SHOWN, Task.deadline_key)
+
+
+@prepared
+def _responsible(visible: Select[Task], *, user_id: int, lead_of: list[int]) -> Select[int]:
+    return visible.with_only_columns(func.count()).where(_mine(user_id, lead_of), OPEN)
+
+
+@prepared
+def _reported(visible: Select[Task]) -> Select[Task, int]:
+    return _first(visible.where(Task.status == Status.REPORTED_DONE), SHOWN, Task.last_update_at)
+
+
+@prepared
+def _unreached(visible: Select[Task]) -> Select[Task, int]:
+    unreached = visible.where(Task.needs_contact_since.is_not(None))
+    return _first(unreached, SHOWN, Task.needs_contact_since)
+
+
+@prepared
+def _unsettled(visible: Select[Task]) -> Select[Task, int]:
+    return _first(visible.where(UNSETTLED), SHOWN, Task.ref_key)
+
+
+@prepared
+def _new_deadlines(visible: Select[Task]) -> Select[Task, DeadlineChange, int]:
+    return (
+        visible.join(DeadlineChange, DeadlineChange.task_id == Task.id)
+        .where(DeadlineChange.outcome.is_(None))
+        .with_only_columns(Task, DeadlineChange, func.count().over())
+        .options(joinedload(Task.owner), joinedload(DeadlineChange.requested_by))
+        .order_by(DeadlineChange.requested_at, DeadlineChange.id)
+        .limit(SHOWN)
+    )
+
+
+@prepared
+def _disowned(visible: Select[Task]) -> Select[Task, StatusUpdate, int]:
+    return (
+        visible.join(StatusUpdate, StatusUpdate.task_id == Task.id)
+        .where(_DISOWNED)
+        .with_only_columns(Task, StatusUpdate, func.count().over())
+        .options(joinedload(Task.owner), joinedload(StatusUpdate.user))
+        .order_by(StatusUpdate.id)
+        .limit(SHOWN)
+    )
+
+
+@prepared
+def _numbers(
+    visible: Select[Task], *, actor_ids: list[int], today: dt.date
+) -> Select[*tuple[Any, ...]]:
+    conditions = (is_overdue(today), *_WORRIED)
+    return visible.with_only_columns(
+        func.count(), *(func.sum(case((what, 1), else_=0)) for what in conditions)
+    ).where(Task.owner_id.in_(actor_ids), OPEN)
+
+
+@prepared
+def _attention(visible: Select[Task], *, actor_ids: list[int], today: dt.date) -> Select[Task]:
+    return (
+        visible.where(Task.owner_id.in_(actor_ids), or_(is_overdue(today), *_WORRIED))
+        .order_by(Task.deadline_key, Task.id)
+        .limit(SHOWN)
+        .options(joinedload(Task.owner))
+    )
+
+
+@prepared
+def _news(
+    visible: Select[Task], *, actor_ids: list[int], since: dt.datetime
+) -> Select[StatusUpdate, Task]:
+    # Backwards through all that is new until enough of it is ours; joined, SQLite would begin with
+    # every task that is ours.
+    ours = visible.where(Task.owner_id.in_(actor_ids), Task.id == StatusUpdate.task_id)
+    newest = (
+        select(StatusUpdate.id)
+        .where(StatusUpdate.created_at >= since, ours.exists())
+        .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
+        .limit(SHOWN)
+    )
+    return (
+        visible.join(StatusUpdate, StatusUpdate.task_id == Task.id)
+        .with_only_columns(StatusUpdate, Task)
+        .where(StatusUpdate.id.in_(newest))
+        .options(joinedload(StatusUpdate.user), joinedload(StatusUpdate.actor))
+        .order_by(StatusUpdate.created_at.desc(), StatusUpdate.id.desc())
+    )
+
+
+def _mine(user_id: int, lead_of: list[int]) -> ColumnElement[bool]:
     """Tasks that the person answers for: as responsible, or as lead where nobody is."""
     nobody = Task.responsible_id.is_(None) & Task.responsible_none_on.is_(None)
-    return or_(Task.responsible_id == by.user_id, and_(Task.owner_id.in_(by.lead_of), nobody))
+    return or_(Task.responsible_id == user_id, and_(Task.owner_id.in_(lead_of), nobody))
 
 
-def _asked_for(*, now: dt.datetime, today: dt.date) -> ColumnElement[bool]:
-    soon = or_(
-        Task.deadline <= today + dt.timedelta(days=max(RULES.before)),
-        and_(
-            Task.deadline_precision == Precision.YEAR,
-            Task.deadline <= today + dt.timedelta(days=max(RULES.before_year_end)),
-        ),
+def _asked_for(
+    *,
+    today: dt.date,
+    soon: dt.date,
+    year_end: dt.date,
+    lately: dt.datetime,
+    long_ago: dt.datetime,
+) -> ColumnElement[bool]:
+    is_soon = or_(
+        Task.deadline <= soon,
+        and_(Task.deadline_precision == Precision.YEAR, Task.deadline <= year_end),
     )
     not_answered = or_(
-        Task.deadline < today,
-        Task.last_update_at.is_(None),
-        Task.last_update_at < now - dt.timedelta(days=RULES.answered),
+        Task.deadline < today, Task.last_update_at.is_(None), Task.last_update_at < lately
     )
     without_deadline = or_(Task.deadline.is_(None), Task.status == Status.ONGOING)
     last_word = func.coalesce(Task.last_update_at, Task.created_at)
-    long_ago = now - dt.timedelta(days=RULES.silence)
     silent = and_(
         last_word < long_ago, or_(Task.assigned_at.is_(None), Task.assigned_at < long_ago)
     )
     return or_(
         and_(
             Task.status.in_(_AT_WORK),
-            or_(and_(soon, not_answered), and_(without_deadline, silent)),
+            or_(and_(is_soon, not_answered), and_(without_deadline, silent)),
             ~_PENDING,
         ),
         and_(Task.status == Status.ON_HOLD, Task.look_again_on <= today),
@@ -279,12 +340,16 @@ def _waiting(task: Task, *, now: dt.datetime, today: dt.date) -> Waiting:
     return Waiting(task, raised, not is_answered and may_repeat(standing, last, today=today))
 
 
-def _listed(session: Session, query: Select[Task], limit: int, order: Any) -> Listed:
-    """Return the first `limit` tasks and the number of all, in one query."""
-    rows = session.execute(
+def _first(query: Select[Task], limit: int, order: Any) -> Select[Task, int]:
+    """Return a query for the first `limit` tasks and the number of all."""
+    return (
         query.add_columns(func.count().over())
         .options(joinedload(Task.owner))
         .order_by(order, Task.id)
         .limit(limit)
-    ).all()
+    )
+
+
+def _listed(session: Session, query: Select[Task, int], values: dict[str, Any]) -> Listed:
+    rows = session.execute(query, values).all()
     return Listed([row[0] for row in rows], rows[0][1] if rows else 0)

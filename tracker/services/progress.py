@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from tracker.db import columns, objects, prepared
 from tracker.domain.flags import Flag, flag_of
 from tracker.domain.roles import Person
 from tracker.domain.rollup import Mismatch, mismatch
@@ -73,25 +74,38 @@ class Coverage:
 
 def standings(session: Session, *, by: Person, today: dt.date) -> list[Standing]:
     """Return all recommendations and goals that `by` may see, recommendations first."""
-    tasks = session.scalars(
-        visible_to(by)
-        .where(Task.kind.in_([Kind.RECOMMENDATION, Kind.GOAL]))
-        .options(joinedload(Task.owner))
-        .order_by(Task.kind.desc(), Task.ref_key)
-        .limit(MOST_ROWS)
-    ).all()
+    tasks = objects(session, *_tops(visible_to(by)))
     counts: dict[int | None, Counter[str | None]] = defaultdict(Counter)
     news: dict[int | None, dt.datetime | None] = {task.id: task.last_update_at for task in tasks}
-    rows = session.execute(
-        visible_to(by)
-        .with_only_columns(Task.parent_id, Task.status, func.count(), func.max(Task.last_update_at))
-        .where(Task.parent_id.in_(news))
-        .group_by(Task.parent_id, Task.status)
-    )
-    for parent_id, status, count, last in rows:
+    for parent_id, status, count, last in columns(
+        session, *_numbers_under(visible_to(by), parent_ids=list(news))
+    ):
         counts[parent_id][status] += count
         news[parent_id] = max(filter(None, (news[parent_id], last)), default=None)
     return [_standing(task, counts[task.id], news[task.id], today) for task in tasks]
+
+
+@prepared
+def _tops(visible: Select[Task]) -> Select[Task]:
+    return (
+        visible.where(Task.kind.in_([Kind.RECOMMENDATION, Kind.GOAL]))
+        .options(joinedload(Task.owner))
+        .order_by(Task.kind.desc(), Task.ref_key)
+        .limit(MOST_ROWS)
+    )
+
+
+@prepared
+def _numbers_under(
+    visible: Select[Task], *, parent_ids: list[int | None]
+) -> Select[int | None, str | None, int, dt.datetime | None]:
+    return (
+        visible.with_only_columns(
+            Task.parent_id, Task.status, func.count(), func.max(Task.last_update_at)
+        )
+        .where(Task.parent_id.in_(parent_ids))
+        .group_by(Task.parent_id, Task.status)
+    )
 
 
 def _standing(
@@ -121,19 +135,11 @@ def coverage(session: Session, *, by: Person, of: Sequence[Standing]) -> Coverag
     goals = [row.task for row in of if row.task.kind == Kind.GOAL]
     recommendations = [row.task for row in of if row.task.kind == Kind.RECOMMENDATION]
     listed = {task.id for task in recommendations}
-    top = func.coalesce(Task.parent_id, Task.id)
     serving: Counter[tuple[int, int]] = Counter()
     elsewhere: Counter[int] = Counter()
-    rows = session.execute(
-        visible_to(by)
-        .join(TaskGoal, TaskGoal.task_id == Task.id)
-        .with_only_columns(top, TaskGoal.goal_id, func.count())
-        .where(TaskGoal.goal_id.in_([goal.id for goal in goals]))
-        # What stands under the goal itself is counted from the standings below.
-        .where(func.coalesce(Task.parent_id, 0) != TaskGoal.goal_id)
-        .group_by(top, TaskGoal.goal_id)
-    )
-    for task_id, goal_id, count in rows:
+    for task_id, goal_id, count in columns(
+        session, *_numbers_serving(visible_to(by), goal_ids=[goal.id for goal in goals])
+    ):
         if task_id in listed:
             serving[task_id, goal_id] += count
         else:
@@ -144,29 +150,50 @@ def coverage(session: Session, *, by: Person, of: Sequence[Standing]) -> Coverag
     return Coverage(goals, recommendations, serving, elsewhere)
 
 
+@prepared
+def _numbers_serving(visible: Select[Task], *, goal_ids: list[int]) -> Select[int, int, int]:
+    top = func.coalesce(Task.parent_id, Task.id)
+    return (
+        visible.join(TaskGoal, TaskGoal.task_id == Task.id)
+        .with_only_columns(top, TaskGoal.goal_id, func.count())
+        .where(TaskGoal.goal_id.in_(goal_ids))
+        # What stands under the goal itself is counted from the standings.
+        .where(func.coalesce(Task.parent_id, 0) != TaskGoal.goal_id)
+        .group_by(top, TaskGoal.goal_id)
+    )
+
+
 def by_actor(session: Session, *, by: Person) -> list[ActorNumbers]:
     """Return the numbers of each owner, by name; those of tasks without owner come last."""
-    # One pass over an index that holds all four columns, whatever the number of tasks.
-    rows = session.execute(
-        visible_to(by)
-        .with_only_columns(
-            Task.owner_id, Task.kind, Task.status, func.count(), func.max(Task.last_update_at)
-        )
-        .group_by(Task.owner_id, Task.kind, Task.status)
-    )
     measures: dict[int | None, Counter[str | None]] = defaultdict(Counter)
     news: dict[int | None, list[dt.datetime]] = defaultdict(list)
     active: set[int | None] = set()
-    for owner_id, kind, status, count, last in rows:
+    for owner_id, kind, status, count, last in columns(
+        session, *_numbers_of_owners(visible_to(by))
+    ):
         measures[owner_id][status] += count if kind == Kind.MEASURE else 0
         active |= {owner_id} if status in ACTIVE else set()
         # To report something done is news too.
         news[owner_id] += [last] if last else []
-    actors = session.scalars(
-        select(Actor).where(Actor.id.in_([key for key in measures if key])).order_by(Actor.name)
-    ).all()
+    actors = objects(session, *actors_with(actor_ids=[key for key in measures if key]))
     return [
         ActorNumbers(actor, +measures[key], key in active, max(news[key], default=None))
         for actor, key in [*((actor, actor.id) for actor in actors), (None, None)]
         if key in measures
     ]
+
+
+@prepared
+def _numbers_of_owners(
+    visible: Select[Task],
+) -> Select[int | None, str, str | None, int, dt.datetime | None]:
+    # One pass over an index that holds all four columns, whatever the number of tasks.
+    return visible.with_only_columns(
+        Task.owner_id, Task.kind, Task.status, func.count(), func.max(Task.last_update_at)
+    ).group_by(Task.owner_id, Task.kind, Task.status)
+
+
+@prepared
+def actors_with(*, actor_ids: list[int]) -> Select[Actor]:
+    """Return the actors with these ids, by name."""
+    return select(Actor).where(Actor.id.in_(actor_ids)).order_by(Actor.name)

@@ -138,7 +138,7 @@ def deadline_changes(session: Session, *, task_id: int) -> list[DeadlineChange]:
     )
 
 
-def _first(query: Select[Task]) -> Select[Any]:
+def _first(query: Select[Task]) -> Select[*tuple[Any, ...]]:
     return task_list.row_columns(query.order_by(Task.ref_key).limit(RELATED))
 
 
