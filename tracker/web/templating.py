@@ -15,7 +15,7 @@ from tracker import clock, i18n
 from tracker.web import context, words
 
 KEPT_TEXTS: Final = 4096
-"""Rows of lists, of about a thousand characters each."""
+"""Rows of lists, of about a thousand characters each, and some charts of ten thousand."""
 STATIC = Path(__file__).parents[1] / "static"
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "

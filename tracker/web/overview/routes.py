@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from flask import Blueprint, render_template, url_for
 
@@ -29,6 +30,16 @@ SERIES: Final = (
 """The parts of a bar, from done to not settled."""
 
 
+class Bar(NamedTuple):
+    """The measures of a recommendation, goal or actor, divided by status."""
+
+    label: str
+    name: str
+    href: str | None
+    counts: tuple[tuple[Status | None, int], ...]
+    """Each status of the chart with its number."""
+
+
 @blueprint.get("/")
 @signed_in
 def index() -> str:
@@ -37,6 +48,7 @@ def index() -> str:
     standings = progress.standings(db(), by=by, today=day)
     actors = progress.by_actor(db(), by=by)
     measures = sum((Counter(row.measures) for row in actors), Counter[str | None]())
+    series = tuple(status for status in SERIES if measures[status])
     return render_template(
         "overview/index.html",
         mine=overview.mine(db(), by=by, now=at, today=day) if by.member_of else None,
@@ -46,26 +58,30 @@ def index() -> str:
         standings=standings,
         coverage=progress.coverage(db(), by=by, of=standings),
         measures=measures,
-        series=[status for status in SERIES if measures[status]],
-        by_recommendation=[_task_bar(row) for row in standings if any(row.measures.values())],
-        by_actor=[_actor_bar(row) for row in actors if row.measures],
+        series=series,
+        by_recommendation=tuple(
+            _task_bar(row, series) for row in standings if any(row.measures.values())
+        ),
+        by_actor=tuple(_actor_bar(row, series) for row in actors if row.measures),
     )
 
 
-def _task_bar(row: progress.Standing) -> dict[str, Any]:
+def _task_bar(row: progress.Standing, series: Sequence[Status | None]) -> Bar:
     task = row.task
-    return {
-        "label": task.ref,
-        "name": f"{task.ref} {words.title(task)}",
-        "href": url_for("tasks.show", task_id=task.id),
-        "counts": row.measures,
-    }
+    return Bar(
+        label=task.ref,
+        name=f"{task.ref} {words.title(task)}",
+        href=url_for("tasks.show", task_id=task.id),
+        counts=tuple((status, row.measures.get(status, 0)) for status in series),
+    )
 
 
-def _actor_bar(row: progress.ActorNumbers) -> dict[str, Any]:
+def _actor_bar(row: progress.ActorNumbers, series: Sequence[Status | None]) -> Bar:
     actor = row.actor
-    return {
-        "label": actor.name if actor else _("Not settled"),
-        "href": url_for("tasks.index", owner=actor.id) if actor else None,
-        "counts": row.measures,
-    }
+    name = actor.name if actor else _("Not settled")
+    return Bar(
+        label=name,
+        name=name,
+        href=url_for("tasks.index", owner=actor.id) if actor else None,
+        counts=tuple((status, row.measures.get(status, 0)) for status in series),
+    )
