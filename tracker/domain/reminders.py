@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tracker.domain.calendar import EVERY_WEEK, Calendar
@@ -122,13 +123,21 @@ def still_holds(key: Key, task: TaskFacts, *, people: People, rules: Rules, toda
     It is not when the task, its owner or the receiver has changed so that it would not be planned
     any more, or when there has been an answer.
     """
-    # Its day had come when it was planned, whichever days were closed; so that is not asked again.
-    schedule = Schedule(rules, EVERY_WEEK, today, ahead=dt.timedelta(days=366))
+    schedule = _a_year_ahead(rules, today)
     for reached in _reached(task, people, schedule):
+        if reached.receiver != (key.audience, key.addressee) or reached.series != key.series:
+            continue
         for step in reached.steps:
-            if reached.key(task, step) == key:
+            if (step.name, step.occurrence) == (key.step, key.occurrence):
                 return _superseded(task, step, step, schedule) is None
     return False
+
+
+@lru_cache(maxsize=1)  # A morning's mails are all of one date.
+def _a_year_ahead(rules: Rules, today: dt.date) -> Schedule:
+    # The day of a reminder had come when it was planned, whichever days were closed; so that is
+    # not asked again.
+    return Schedule(rules, EVERY_WEEK, today, ahead=dt.timedelta(days=366))
 
 
 def next_escalation(

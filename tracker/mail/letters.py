@@ -94,6 +94,8 @@ def _environment() -> Environment:
         lambda *plural: i18n.translations(i18n.get_locale()).ungettext(*plural),
         newstyle=True,
     )
+    # Where words come with their values, filling them in here takes a third of the time.
+    environment.globals["_"] = i18n.gettext
     return environment
 
 
