@@ -293,6 +293,20 @@ def test_the_owner_cannot_contribute_as_well(
     assert contributors == [scene.doga.id]
 
 
+def test_people_are_offered_under_the_names_of_their_actors(
+    database: Database, scene: Scene, as_user: Browse
+) -> None:
+    with database.session(write=True) as session:
+        make.user(session, "Anne", at=make.actor(session, "Arkivverket"))
+    page = as_user(scene.siri).page(f"/tasks/{scene.task.id}/assign")
+    select = page.find(".//select[@id='responsible']")
+    assert select is not None
+    assert [option.get("value") for option in select.findall("option")] == ["", "none"]
+    actors = [group.get("label", "") for group in select.findall("optgroup")]
+    assert actors[0] == "Arkivverket"
+    assert actors == sorted(set(actors))
+
+
 def test_a_lead_assigns_within_the_own_actor_only(
     database: Database, scene: Scene, as_user: Browse
 ) -> None:

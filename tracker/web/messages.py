@@ -25,7 +25,7 @@ MESSAGES = {
         "Somebody else changed this while you were writing. Go back, load the page again and "
         "compare before you save."
     ),
-    "choose_progress": N_("Choose how it is going."),
+    "choose_progress": N_("Choose one of the answers."),
     "contributor_sets_no_status": N_("Only the owner of the task can change its status."),
     "csrf": N_("The form was too old or did not come from this site. Go back and try once more."),
     "date_missing": N_("Write a date, or choose that there is to be no deadline."),

@@ -37,7 +37,7 @@ class UpdateForm(BaseForm):
         [InputRequired(_l("Write your name."))],
         description=_l("It is stored with the answer."),
     )
-    progress = RadioField(_l("How is it going?"), [InputRequired(_l("Choose how it is going."))])
+    progress = RadioField(_l("How is it going?"), [InputRequired(_l("Choose one of the answers."))])
     comment = TextAreaField(_l("Comment"))
     expected_on = DateField(
         _l("New expected date"),

@@ -276,11 +276,13 @@ def _owners(owners: dict[int, str], first: str) -> dict[str, str]:
 
 
 def _people(people: People, owners: dict[int, str], first: str) -> list[SelectChoice]:
+    """Return the choices, people under the names of their actors; `owners` gives the order."""
+    places = {actor_id: place for place, actor_id in enumerate(owners)}
     return [
         SelectChoice("", first),
         SelectChoice(NONE, _("Nobody is to be responsible")),
         *(
             SelectChoice(str(user_id), name, optgroup=owners[actor_id])
-            for actor_id, user_id, name in people
+            for actor_id, user_id, name in sorted(people, key=lambda one: places[one[0]])
         ),
     ]
