@@ -61,7 +61,7 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
     """Return something that exists for each argument that an address of the product has."""
     key = tracker_of(app).settings.secret_key
     with database.session(write=False) as session:
-        link = session.scalars(select(AnswerLink).order_by(AnswerLink.id).limit(1)).one()
+        link_id = session.scalars(select(AnswerLink.id).order_by(AnswerLink.id).limit(1)).one()
         return {
             "task_id": session.scalars(select(Task.id).where(Task.ref == "DIFI-4.2")).one(),
             "actor_id": 3,
@@ -69,7 +69,7 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
             "user_id": 4,
             "email_id": session.scalars(select(OutgoingEmail.id).limit(1)).one(),
             "update_id": session.scalars(select(StatusUpdate.id).limit(1)).one(),
-            "token": answer_links.address(link, base_url="", secret_key=key).rpartition("/")[2],
+            "token": answer_links.address(link_id, base_url="", secret_key=key).rpartition("/")[2],
         }
 
 

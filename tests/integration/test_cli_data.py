@@ -33,7 +33,7 @@ def test_seeding_says_what_was_added_and_then_that_nothing_was(app: Flask) -> No
 
 
 def test_a_demonstration_is_kept_by_a_second_start(app: Flask) -> None:
-    assert run(app, "demo").output == "The demonstration is made.\n"
+    assert run(app, "demo").stdout == "The demonstration is made.\n"
     before = run(app, "tasks", "list", "--json").output
     kept = run(app, "demo")
     assert (kept.exit_code, kept.output.count("is kept")) == (0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -63,6 +64,22 @@ def test_a_run_plans_and_sends_and_tells_how_much(app: Flask, database: Database
         kept = session.scalars(select(ReminderRun).order_by(ReminderRun.id)).all()
         assert [row.slot for row in kept] == [None, None]
         assert kept[0].counts == counts
+
+
+def test_a_long_run_tells_on_the_way_how_far_it_has_come(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By its name, `tracker.cli` gives the group of commands.
+    monkeypatch.setattr(import_module("tracker.cli.reminders"), "TELL_EVERY", 1)
+    with database.session(write=True) as session:
+        doga = make.actor(session)
+        ola = make.user(session, at=doga)
+        make.task(session, owner=doga, responsible=ola, deadline=make.TODAY)
+
+    result = app.test_cli_runner().invoke(args=["reminders", "run"])
+
+    assert result.stderr == "1 mails done\n"
+    assert json.loads(result.stdout)["sent"] == 2
 
 
 def test_the_preview_lists_what_the_run_then_sends(app: Flask) -> None:

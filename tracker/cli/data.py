@@ -62,6 +62,8 @@ def demo(*, reset: bool, tasks: int, people: int) -> None:
     settings, now = tracker.settings, tracker.now()
     with transaction(write=False) as (session, _now):
         made_on = demonstration.made_on(session)
+    if reset or made_on is None:
+        click.echo("Making the demonstration; this takes some seconds.", err=True)
     try:
         if reset:
             demonstration.renew(tracker.database, settings=settings, now=now)

@@ -20,6 +20,8 @@ from tracker.services import delivery, installation, reminder_preview
 from tracker.services import reminders as services
 from tracker.services.reminder_preview import Coming
 
+TELL_EVERY: Final = 100
+"""Mails between two words about how far a run has come."""
 AHEAD: Final = dt.timedelta(minutes=5)
 COUNTS: Final = (
     "planned",
@@ -82,6 +84,7 @@ def run(at: dt.datetime | None, *, force: bool) -> None:
             sender,
             settings=settings,
             now=(lambda: moment) if at else tracker.now,
+            progress=_tell,
         )
     counts = delivered.as_dict()
     if planned is not None:
@@ -137,6 +140,12 @@ def _print_text(rows: Iterator[dict[str, Any]]) -> None:
         click.echo("{send_on}  {person}  {task}  {step}".format_map(row))
     if row is None:
         click.echo("Nothing will be sent.")
+
+
+def _tell(counts: delivery.Counts) -> None:
+    done = counts.sent + counts.failed
+    if done and done % TELL_EVERY == 0:
+        click.echo(f"{done} mails done", err=True)
 
 
 def _moment(at: dt.datetime | None, now: dt.datetime, timezone: str) -> dt.datetime:

@@ -65,7 +65,8 @@ def deliver_due(
 ) -> Counts:
     """Send everything that is due, until nothing is, the mail pauses or `stopping` says so.
 
-    `now` gives the time that governs leases, retries and what still holds (aware UTC).
+    `now` gives the time that governs leases, retries and what still holds (aware UTC). `progress`
+    is told before each mail how far it has come.
     """
     with database.session(write=False) as session:
         # Most rounds find nothing, and then need not wait for whoever writes on SQLite.
@@ -75,6 +76,7 @@ def deliver_due(
     delivery = _Delivery(database, sender, settings, now)
     attempt: Attempt | None = None
     while not stopping() and (attempt := delivery.next_after(attempt)):
+        progress(delivery.counts)
         delivery.send(attempt)
     delivery.finish(attempt)
     return delivery.counts
