@@ -135,6 +135,7 @@ def test_the_receiver_filter_keeps_its_text_and_finds_parts_of_an_address(
     assert 'value="P01@"' in found
     assert addresses[1] in found
     assert addresses[2] not in found
+    assert "1 e-post" in found
     assert "Ingen e-post til en slik mottaker" in browser.get("/mailbox?to=100%25").text
 
 

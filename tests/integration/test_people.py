@@ -481,6 +481,7 @@ def test_the_list_keeps_the_search_from_page_to_page(
     assert following is not None
     assert "q=person" in following
     assert "Person 020" in client.get(following).text
+    assert "120 people" in client.get("/people?q=Person+0").text
 
 
 def test_nobody_found_is_said(as_user: Callable[[User], Client], admin: User) -> None:

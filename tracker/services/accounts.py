@@ -87,7 +87,7 @@ def page(
         query = query.where(
             or_(*(c.icontains(s, autoescape=True) for c in columns for s in sorted(spellings)))
         )
-    total = session.scalar(query.with_only_columns(func.count())) or 0
+    total = session.scalar(query.with_only_columns(func.count(User.id))) or 0
     place = session.get(User, min(before or after or 0, LARGEST_ID))
     if place and before:
         query = query.where(key < (place.name, place.id)).order_by(User.name.desc(), User.id.desc())

@@ -48,7 +48,7 @@ def page(
         wanted = wanted.where(
             func.lower(OutgoingEmail.to_address).contains(receiver.strip().lower(), autoescape=True)
         )
-    total = session.scalar(wanted.with_only_columns(func.count())) or 0
+    total = session.scalar(wanted.with_only_columns(func.count(OutgoingEmail.id))) or 0
     wanted = paging.newest_first(
         wanted, OutgoingEmail.id, older_than=older_than, newer_than=newer_than
     )
