@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from tracker.db import columns, objects, prepared
 from tracker.domain.flags import Flag
 from tracker.domain.roles import Person
 from tracker.domain.rollup import Mismatch, mismatch
@@ -94,30 +95,31 @@ def read(
     contributors = _contributors(session, task_id)
     changes = deadline_changes(session, task_id=task_id)
     pending = next((change for change in changes if change.outcome is None), None)
+    visible = tasks.visible_to(by)
     # Nothing stands under a measure, and nothing but goals is served.
-    counts = {} if task.kind == Kind.MEASURE else _counts(session, by, task_id)
-    under = tasks.visible_to(by).where(Task.parent_id == task_id)
-    served = select(TaskGoal.goal_id).where(TaskGoal.task_id == task_id)
-    goals = tasks.visible_to(by).where(Task.id.in_(served))
-    serving = tasks.visible_to(by).where(Task.id.in_(tasks.serving(task_id)))
-    serving_total = _count(session, serving) if task.kind == Kind.GOAL else 0
+    counts: dict[str | None, int] = {}
+    serving_total = 0
+    if task.kind != Kind.MEASURE:
+        counts = dict(columns(session, *_counts(visible, task_id=task_id)))
+    if task.kind == Kind.GOAL:
+        [[serving_total]] = columns(session, *_serving_count(visible, task_id=task_id))
+
+    def listed(query: Select[*tuple[Any, ...]], values: dict[str, Any]) -> list[TaskRow]:
+        return task_list.rows(session, query, values, by=by, today=today)
+
     history = task_history.of_task(session, task=task, changes=changes, everything=whole_history)
     return Detail(
         task=task,
         flag=flag(task, last_word_at=task.last_update_at, today=today),
         unsettled=tasks.unsettled_parts(task),
         contributors=contributors,
-        measures=task_list.rows(session, _first(under), by=by, today=today) if counts else [],
+        measures=listed(*_measures(visible, task_id=task_id)) if counts else [],
         counts=counts,
         mismatch=mismatch(task.status, counts),
-        goals=task_list.rows(
-            session, task_list.row_columns(goals.order_by(Task.ref_key)), by=by, today=today
-        ),
-        serving=(
-            task_list.rows(session, _first(serving), by=by, today=today) if serving_total else []
-        ),
+        goals=listed(*_goals(visible, task_id=task_id)),
+        serving=listed(*_serving(visible, task_id=task_id)) if serving_total else [],
         serving_total=serving_total,
-        context=_context(session, task_id),
+        context=objects(session, *_context(task_id=task_id)),
         moves=[c for c in changes if c.outcome == "approved" and c.old_deadline is not None],
         pending=pending,
         disowned=_disowned(task, history),
@@ -126,15 +128,41 @@ def read(
     )
 
 
-def deadline_changes(session: Session, *, task_id: int) -> list[DeadlineChange]:
+def deadline_changes(session: Session, *, task_id: int) -> Sequence[DeadlineChange]:
     """Return all that was asked and decided about the task's deadline, newest first."""
-    return list(
-        session.scalars(
-            select(DeadlineChange)
-            .where(DeadlineChange.task_id == task_id)
-            .options(joinedload(DeadlineChange.requested_by), joinedload(DeadlineChange.decided_by))
-            .order_by(DeadlineChange.id.desc())
-        )
+    return objects(session, *_deadline_changes(task_id=task_id))
+
+
+@prepared
+def _deadline_changes(*, task_id: int) -> Select[DeadlineChange]:
+    return (
+        select(DeadlineChange)
+        .where(DeadlineChange.task_id == task_id)
+        .options(joinedload(DeadlineChange.requested_by), joinedload(DeadlineChange.decided_by))
+        .order_by(DeadlineChange.id.desc())
+    )
+
+
+@prepared
+def _measures(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
+    return _first(visible.where(Task.parent_id == task_id))
+
+
+@prepared
+def _goals(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
+    served = select(TaskGoal.goal_id).where(TaskGoal.task_id == task_id)
+    return task_list.row_columns(visible.where(Task.id.in_(served)).order_by(Task.ref_key))
+
+
+@prepared
+def _serving(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
+    return _first(visible.where(Task.id.in_(tasks.serving(task_id))))
+
+
+@prepared
+def _serving_count(visible: Select[Task], *, task_id: int) -> Select[int]:
+    return visible.where(Task.id.in_(tasks.serving(task_id))).with_only_columns(
+        func.count(), maintain_column_froms=True
     )
 
 
@@ -142,12 +170,13 @@ def _first(query: Select[Task]) -> Select[*tuple[Any, ...]]:
     return task_list.row_columns(query.order_by(Task.ref_key).limit(RELATED))
 
 
-def _count(session: Session, query: Select[Task]) -> int:
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
-    return session.scalars(counted).one()
-
-
 def _contributors(session: Session, task_id: int) -> list[Contributor]:
+    rows = session.execute(*_latest_of_contributors(task_id=task_id))
+    return [Contributor(actor_id=key, name=name, latest=update) for key, name, update in rows]
+
+
+@prepared
+def _latest_of_contributors(*, task_id: int) -> Select[int, str, StatusUpdate | None]:
     latest = (
         select(func.max(StatusUpdate.id))
         .where(
@@ -159,7 +188,7 @@ def _contributors(session: Session, task_id: int) -> list[Contributor]:
         .correlate(TaskContributor)
         .scalar_subquery()
     )
-    rows = session.execute(
+    return (
         select(Actor.id, Actor.name, StatusUpdate)
         .select_from(TaskContributor)
         .join(Actor, Actor.id == TaskContributor.actor_id)
@@ -167,18 +196,16 @@ def _contributors(session: Session, task_id: int) -> list[Contributor]:
         .where(TaskContributor.task_id == task_id)
         .order_by(Actor.name)
     )
-    return [Contributor(actor_id=key, name=name, latest=update) for key, name, update in rows]
 
 
-def _counts(session: Session, by: Person, task_id: int) -> dict[str | None, int]:
-    rows = session.execute(
-        tasks.visible_to(by)
-        .with_only_columns(Task.status, func.count())
+@prepared
+def _counts(visible: Select[Task], *, task_id: int) -> Select[str | None, int]:
+    return (
+        visible.with_only_columns(Task.status, func.count())
         .where(Task.parent_id == task_id)
         .group_by(Task.status)
         .order_by(Task.status)
     )
-    return dict(rows.all())
 
 
 def _disowned(task: Task, history: History) -> StatusUpdate | None:
@@ -191,14 +218,13 @@ def _disowned(task: Task, history: History) -> StatusUpdate | None:
     return None if is_given else last
 
 
-def _context(session: Session, task_id: int) -> list[ContextNote]:
-    return list(
-        session.scalars(
-            select(ContextNote)
-            .join(TaskContext, TaskContext.note_id == ContextNote.id)
-            .where(TaskContext.task_id == task_id)
-            .order_by(ContextNote.source_id, ContextNote.position)
-        )
+@prepared
+def _context(*, task_id: int) -> Select[ContextNote]:
+    return (
+        select(ContextNote)
+        .join(TaskContext, TaskContext.note_id == ContextNote.id)
+        .where(TaskContext.task_id == task_id)
+        .order_by(ContextNote.source_id, ContextNote.position)
     )
 
 

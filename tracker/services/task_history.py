@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from tracker.db import columns, objects, prepared
 from tracker.models import AuditDetails, AuditEvent, DeadlineChange, StatusUpdate, Task, User
 
 SHOWN: Final = 20
@@ -66,7 +67,14 @@ def of_task(
 
 
 def _updates(session: Session, task_id: int, limit: int | None) -> list[Entry]:
-    updates = session.scalars(
+    updates = objects(session, *_newest_updates(limit, task_id=task_id))
+    corrected = {update.corrects_id for update in updates}
+    return [_update(update, was_corrected=update.id in corrected) for update in updates]
+
+
+@prepared
+def _newest_updates(limit: int | None, *, task_id: int) -> Select[StatusUpdate]:
+    return (
         select(StatusUpdate)
         .where(StatusUpdate.task_id == task_id)
         .options(
@@ -76,9 +84,7 @@ def _updates(session: Session, task_id: int, limit: int | None) -> list[Entry]:
         )
         .order_by(StatusUpdate.id.desc())
         .limit(limit)
-    ).all()
-    corrected = {update.corrects_id for update in updates}
-    return [_update(update, was_corrected=update.id in corrected) for update in updates]
+    )
 
 
 def _update(update: StatusUpdate, *, was_corrected: bool) -> Entry:
@@ -108,18 +114,7 @@ def _deadline(change: DeadlineChange) -> list[Entry]:
 
 
 def _events(session: Session, task: Task, limit: int | None) -> list[Entry]:
-    rows = session.execute(
-        select(AuditEvent.at, AuditEvent.action, AuditDetails.details, User.name)
-        .join(AuditDetails, AuditDetails.event_id == AuditEvent.id)
-        .outerjoin(User, User.id == AuditEvent.user_id)
-        .where(
-            AuditEvent.entity == "task",
-            AuditEvent.entity_id == task.id,
-            AuditEvent.action.in_(ACTIONS),
-        )
-        .order_by(AuditEvent.id.desc())
-        .limit(limit)
-    )
+    rows = columns(session, *_newest_events(limit, task_id=task.id))
     return [
         Entry(
             # A demonstration makes older what was seeded before it; the audit log cannot follow.
@@ -132,3 +127,21 @@ def _events(session: Session, task: Task, limit: int | None) -> list[Entry]:
         )
         for at, action, details, name in rows
     ]
+
+
+@prepared
+def _newest_events(
+    limit: int | None, *, task_id: int
+) -> Select[dt.datetime, str, dict[str, Any] | None, str]:
+    return (
+        select(AuditEvent.at, AuditEvent.action, AuditDetails.details, User.name)
+        .join(AuditDetails, AuditDetails.event_id == AuditEvent.id)
+        .outerjoin(User, User.id == AuditEvent.user_id)
+        .where(
+            AuditEvent.entity == "task",
+            AuditEvent.entity_id == task_id,
+            AuditEvent.action.in_(ACTIONS),
+        )
+        .order_by(AuditEvent.id.desc())
+        .limit(limit)
+    )
