@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from tracker.mail.message import Mailbox, new_message_id
@@ -47,12 +48,10 @@ def queue_email(
     domain the Message-ID lies in. `payload` holds what the kind's letter needs beyond the
     database (`tracker.services.letters`). A digest has a `local_date` and usually a `run_id`.
     """
-    prefix, _, number = addressee.partition(":")
     email = OutgoingEmail(
         kind=kind,
         addressee=addressee,
-        user_id=int(number) if prefix == "user" else None,
-        actor_id=int(number) if prefix == "actor" else None,
+        **receiver_of(addressee),
         local_date=local_date,
         run_id=run_id,
         message_id=new_message_id(Mailbox.parse(mail_from)),
@@ -63,6 +62,45 @@ def queue_email(
     session.add(email)
     session.flush()
     return email
+
+
+def queue_digests(
+    session: Session,
+    *,
+    addressees: Iterable[str],
+    mail_from: str,
+    now: dt.datetime,
+    local_date: dt.date,
+    run_id: int,
+) -> dict[str, int]:
+    """Put a digest for each of `addressees` into the outbox; return the ids by addressee."""
+    sender = Mailbox.parse(mail_from)
+    rows = [
+        {
+            "kind": "digest",
+            "addressee": addressee,
+            **receiver_of(addressee),
+            "local_date": local_date,
+            "run_id": run_id,
+            "message_id": new_message_id(sender),
+            "created_at": now,
+            "next_attempt_at": now,
+        }
+        for addressee in addressees
+    ]
+    if not rows:
+        return {}
+    queued = insert(OutgoingEmail).returning(OutgoingEmail.addressee, OutgoingEmail.id)
+    return {row.addressee: row.id for row in session.execute(queued, rows)}
+
+
+def receiver_of(addressee: str) -> dict[str, int | None]:
+    """Return the columns that name the person or actor behind an addressee."""
+    prefix, _, number = addressee.partition(":")
+    return {
+        "user_id": int(number) if prefix == "user" else None,
+        "actor_id": int(number) if prefix == "actor" else None,
+    }
 
 
 def queue_sign_in(

@@ -214,9 +214,11 @@ class _Writer:
 
     def write(self, finds: Iterable[Find]) -> None:
         """Write some finds; those of one receiver share a mail, however they are spread."""
-        rows = [self._row(find) for find in finds]
-        if not rows:
+        found = list(finds)
+        if not found:
             return
+        self._queue(find.key.addressee for find in found if find.superseded is None)
+        rows = [self._row(find) for find in found]
         statement = _insert(self._session, Reminder)
         # What was cancelled and is due again takes the old row's place.
         changed = {name: statement.excluded[name] for name in rows[0] if name not in _KEY}
@@ -229,38 +231,33 @@ class _Writer:
             rows,
         )
 
+    def _queue(self, addressees: Iterable[str]) -> None:
+        queued = outbox.queue_digests(
+            self._session,
+            addressees=dict.fromkeys(each for each in addressees if each not in self._emails),
+            mail_from=self._settings.mail_from,
+            now=self._now,
+            local_date=self._today,
+            run_id=self._run.id,
+        )
+        self._emails |= queued
+        self._run.counts.queued += len(queued)
+
     def _row(self, find: Find) -> dict[str, Any]:
-        prefix, _, number = find.key.addressee.partition(":")
         is_sent = find.superseded is None
         counts = self._run.counts
         counts.planned += is_sent
         counts.superseded += not is_sent
         return {
-            **find.key._asdict(),
-            "user_id": int(number) if prefix == "user" else None,
-            "actor_id": int(number) if prefix == "actor" else None,
+            **dict(zip(_KEY, find.key, strict=True)),
+            **outbox.receiver_of(find.key.addressee),
             "state": "planned" if is_sent else "superseded",
             "reason": find.superseded,
             "nominal_on": find.nominal_on,
             "send_on": find.send_on,
             "deadline": find.due,
             "run_id": self._run.id,
-            "email_id": self._email(find.key.addressee) if is_sent else None,
+            "email_id": self._emails[find.key.addressee] if is_sent else None,
             "created_at": self._now,
             "settled_at": None if is_sent else self._now,
         }
-
-    def _email(self, addressee: str) -> int:
-        if addressee not in self._emails:
-            email = outbox.queue_email(
-                self._session,
-                kind="digest",
-                addressee=addressee,
-                mail_from=self._settings.mail_from,
-                now=self._now,
-                local_date=self._today,
-                run_id=self._run.id,
-            )
-            self._emails[addressee] = email.id
-            self._run.counts.queued += 1
-        return self._emails[addressee]
