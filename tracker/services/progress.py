@@ -6,16 +6,19 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from tracker.db import columns, objects, prepared
-from tracker.domain.flags import Flag, flag_of
+from tracker.domain.flags import STALE_AFTER, Flag, flag_of
 from tracker.domain.roles import Person
 from tracker.domain.rollup import Mismatch, mismatch
-from tracker.domain.status import ACTIVE, Kind
+from tracker.domain.status import ACTIVE, Kind, Status
 from tracker.models import Actor, Task, TaskGoal
+from tracker.services import task_list
+from tracker.services.task_list import TaskRow
 from tracker.services.tasks import visible_to
 
 MOST_ROWS = 60
@@ -29,12 +32,22 @@ Counts = Mapping[str | None, int]
 class Standing:
     """A recommendation or goal and what the measures under it say."""
 
-    task: Task
+    task: TaskRow
     flag: Flag | None
     measures: Counts
     mismatch: Mismatch | None
     news_at: dt.datetime | None
     """The last update of it or of a measure under it."""
+
+    @property
+    def closed(self) -> int:
+        """Return how many of the measures are closed."""
+        return self.measures.get(Status.CLOSED, 0)
+
+    @property
+    def total(self) -> int:
+        """Return how many measures there are."""
+        return sum(self.measures.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +67,19 @@ class ActorNumbers:
 class Coverage:
     """Which recommendation serves which goal, itself or through its measures."""
 
-    goals: Sequence[Task]
-    recommendations: Sequence[Task]
+    goals: Sequence[TaskRow]
+    recommendations: Sequence[TaskRow]
     serving: Mapping[tuple[int, int], int]
     """(recommendation id, goal id) to the number of tasks that serve it."""
     elsewhere: Mapping[int, int]
     """Goal id to the number of tasks that serve it under no listed recommendation."""
 
-    def goals_without_task(self) -> list[Task]:
+    def goals_without_task(self) -> list[TaskRow]:
         """Return the goals that nothing serves."""
         served = {goal for (_, goal) in self.serving} | set(self.elsewhere)
         return [goal for goal in self.goals if goal.id not in served]
 
-    def recommendations_without_goal(self) -> list[Task]:
+    def recommendations_without_goal(self) -> list[TaskRow]:
         """Return the recommendations that serve no goal."""
         serving = {task for (task, _) in self.serving}
         return [task for task in self.recommendations if task.id not in serving]
@@ -74,7 +87,7 @@ class Coverage:
 
 def standings(session: Session, *, by: Person, today: dt.date) -> list[Standing]:
     """Return all recommendations and goals that `by` may see, recommendations first."""
-    tasks = objects(session, *_tops(visible_to(by)))
+    tasks = task_list.rows(session, *_tops(visible_to(by)), by=by, today=today)
     counts: dict[int | None, Counter[str | None]] = defaultdict(Counter)
     news: dict[int | None, dt.datetime | None] = {task.id: task.last_update_at for task in tasks}
     for parent_id, status, count, last in columns(
@@ -86,10 +99,9 @@ def standings(session: Session, *, by: Person, today: dt.date) -> list[Standing]
 
 
 @prepared
-def _tops(visible: Select[Task]) -> Select[Task]:
-    return (
+def _tops(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
+    return task_list.row_columns(
         visible.where(Task.kind.in_([Kind.RECOMMENDATION, Kind.GOAL]))
-        .options(joinedload(Task.owner))
         .order_by(Task.kind.desc(), Task.ref_key)
         .limit(MOST_ROWS)
     )
@@ -109,10 +121,12 @@ def _numbers_under(
 
 
 def _standing(
-    task: Task, counts: Counter[str | None], news_at: dt.datetime | None, today: dt.date
+    task: TaskRow, counts: Counter[str | None], news_at: dt.datetime | None, today: dt.date
 ) -> Standing:
+    raised = task.flag
     # News of its measures is news of the whole, so that it is not called silent.
-    raised = flag(task, last_word_at=news_at, today=today)
+    if raised is Flag.STALE and news_at is not None and today - news_at.date() <= STALE_AFTER:
+        raised = None
     return Standing(task, raised, counts, mismatch(task.status, counts), news_at)
 
 

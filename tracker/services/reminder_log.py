@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from tracker.db import prepared
 from tracker.domain.reminder_steps import is_reckoned_from_deadline
 from tracker.domain.roles import Person
 from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRun, Task, User
@@ -90,7 +91,7 @@ def page(
     newer_than: int | None = None,
 ) -> Page:
     """Return a page of the log; the ids are those of the reminders on the page before or after."""
-    wanted = _entries(by).where(*_conditions(filters))
+    wanted = _entries(visible_to(by)).where(*_conditions(filters))
     wanted = paging.newest_first(wanted, Reminder.id, older_than=older_than, newer_than=newer_than)
     piece = paging.piece(
         map(_entry, session.execute(wanted.limit(PAGE_SIZE + 1))),
@@ -107,13 +108,19 @@ def page(
 
 def of_task(session: Session, *, by: Person, task_id: int) -> list[Entry]:
     """Return the last reminders about a task, newest first, without those never sent."""
-    wanted = (
-        _entries(by)
+    return [
+        _entry(row) for row in session.execute(*_newest_of_task(visible_to(by), task_id=task_id))
+    ]
+
+
+@prepared
+def _newest_of_task(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
+    return (
+        _entries(visible)
         .where(Reminder.task_id == task_id, Reminder.state != "superseded")
         .order_by(Reminder.id.desc())
         .limit(OF_TASK)
     )
-    return [_entry(row) for row in session.execute(wanted)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +151,9 @@ def last_runs(session: Session, *, limit: int) -> list[RunCounts]:
     return [RunCounts(run, sent, waiting, failed) for run, sent, waiting, failed in rows]
 
 
-def _entries(by: Person) -> Select[*tuple[Any, ...]]:
+def _entries(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
     return (
-        visible_to(by)
-        .join(Reminder, Reminder.task_id == Task.id)
+        visible.join(Reminder, Reminder.task_id == Task.id)
         .outerjoin(OutgoingEmail, OutgoingEmail.id == Reminder.email_id)
         .outerjoin(User, User.id == Reminder.user_id)
         .outerjoin(Actor, Actor.id == Reminder.actor_id)

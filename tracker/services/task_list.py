@@ -82,6 +82,7 @@ class TaskRow(NamedTuple):
     deadline: dt.date | None
     deadline_precision: str | None
     deadline_none_on: dt.date | None
+    last_update_at: dt.datetime | None
     changed_at: dt.datetime
     flag: Flag | None
     may_update: bool
@@ -216,19 +217,20 @@ _COLUMNS: Final = (
     Task.deadline,
     Task.deadline_precision,
     Task.deadline_none_on,
+    Task.last_update_at,
     Task.changed_at,
     Task.assessment,
-    func.coalesce(Task.last_update_at, Task.created_at).label("last_word_at"),
+    Task.created_at,
 )
 
 
 def _row(row: Any, *, by: Person, today: dt.date) -> TaskRow:
-    *shown, assessment, last_word_at = row
+    *shown, assessment, created_at = row
     flag = flag_of(
         status=row.status,
         deadline=row.deadline,
         assessment=assessment,
-        last_word_on=last_word_at.date(),
+        last_word_on=(row.last_update_at or created_at).date(),
         today=today,
     )
     may_update = row.owner_id in by.member_of and row.status not in FINISHED

@@ -24,14 +24,15 @@ CSP = (
 )
 
 
-@cache
-def _version(path: str) -> str:
-    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
-
-
 def asset(path: str) -> str:
     """Return the address of a static file; it changes with the file's content."""
-    return url_for("static", filename=path, v=_version(path))
+    return _asset(path, request.script_root)
+
+
+@cache
+def _asset(path: str, _root: str) -> str:
+    version = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+    return url_for("static", filename=path, v=version)
 
 
 def task_address(task_id: int) -> str:
@@ -42,8 +43,9 @@ def task_address(task_id: int) -> str:
 def _once() -> Callable[..., str]:
     """Return `once(macro, *arguments)`: what the macro makes of these arguments, made only once.
 
-    For macros that depend on nothing else but the language: the same arguments then give the same
-    text, so that it never has to be thrown away.
+    For imported macros that depend on nothing else but the language: the same arguments then give
+    the same text, so that it never has to be thrown away. (A macro of the page itself is another
+    one each time.)
     """
 
     @lru_cache(maxsize=KEPT_TEXTS)

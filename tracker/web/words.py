@@ -10,6 +10,7 @@ from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
 from tracker.i18n import N_, get_locale, gettext
 from tracker.mail import digest
 from tracker.models import Task
+from tracker.services.task_list import TaskRow
 
 KINDS: Final[dict[str, str]] = {
     Kind.RECOMMENDATION: N_("Recommendation"),
@@ -69,6 +70,6 @@ def choices(names: Mapping[str, str], first: Mapping[str, str] | None = None) ->
     return {**(first or {})} | {str(code): gettext(name) for code, name in names.items()}
 
 
-def title(task: Task) -> str:
+def title(task: Task | TaskRow) -> str:
     """Return a task's title in the person's language where there is one, else in bokmål."""
     return (task.title_nn if get_locale() == "nn" else "") or task.title_nb
