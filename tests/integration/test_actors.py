@@ -73,7 +73,7 @@ def test_the_list_counts_tasks_and_compares_no_people(
     page = as_user(siri).page("/actors")
     row = next(row for row in page.iter("tr") if html.text(row).startswith("KS "))
     cells = [html.text(cell) for cell in row.iter("td")]
-    assert cells == ["3", "2 open tasks of KS", "1 over the deadline at KS"]
+    assert cells == ["3", "2 open tasks of KS", "1 overdue at KS"]
     assert "Kari Nordmann" not in html.text(page)
 
 

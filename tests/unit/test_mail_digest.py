@@ -146,7 +146,7 @@ def test_the_subject_counts_exactly_what_waits(lines: tuple[Line, ...], subject:
         ("nn", "1 over fristen – status frå deg", "fredag 29. mai 2026", "2. purring", "Hei, Kari"),
         (
             "en",
-            "1 over the deadline – status from you",
+            "1 overdue – status from you",
             "Friday, 29 May 2026",
             "overdue reminder no. 2",
             "Hello, Kari",

@@ -19,10 +19,10 @@ from tracker.i18n import N_, _, ngettext
 ASKING: Final = frozenset({Section.OVERDUE, Section.DUE_SOON, Section.QUESTIONS})
 
 _HEADINGS: Final = {
-    Section.OVERDUE: N_("Over the deadline"),
+    Section.OVERDUE: N_("Overdue"),
     Section.DUE_SOON: N_("Due soon"),
     Section.QUESTIONS: N_("A while since the last update"),
-    Section.RAISED: N_("Over the deadline and raised with you"),
+    Section.RAISED: N_("Overdue and raised with you"),
     Section.TO_DECIDE: N_("Waiting for your decision"),
     Section.NOTICES: N_("News"),
 }
@@ -242,7 +242,7 @@ class Digest:
         counts = {section: len(self._in(section)) for section in Section}
         parts = []
         if number := counts[Section.OVERDUE]:
-            parts.append(ngettext("%(num)s over the deadline", "%(num)s over the deadline", number))
+            parts.append(ngettext("%(num)s overdue", "%(num)s overdue", number))
         if soon := self._in(Section.DUE_SOON):
             parts.append(self._due_soon(soon))
         if number := counts[Section.QUESTIONS]:

@@ -35,7 +35,7 @@ class FilterForm(AddressForm):
     due_from = DateField(_l("Deadline from"), [Optional()])
     due_to = DateField(_l("Deadline to"), [Optional()])
     mine = BooleanField(_l("I am responsible"))
-    overdue = BooleanField(_l("Over the deadline"))
+    overdue = BooleanField(_l("Overdue"))
     unsettled = BooleanField(_l("Something is not settled"))
     sort = SelectField(_l("Sort by"), default=ORDINARY_SORT)
 
