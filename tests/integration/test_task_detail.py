@@ -143,7 +143,7 @@ def test_an_owner_who_says_that_it_is_not_theirs_is_pointed_out_until_it_is_give
     warning = next(
         element for element in page.iter("div") if "ds-alert" in element.get("class", "")
     )
-    assert html.text(warning) == f"{said} Assign the task Spør Difi."
+    assert html.text(warning) == f"{said} Spør Difi."
     with database.session(write=True) as session:
         session.get_one(Task, scene.task.id).assigned_at = make.NOW
     assert said not in html.text(as_user(scene.siri).page(f"/tasks/{scene.task.id}"))

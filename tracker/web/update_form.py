@@ -171,4 +171,4 @@ def saved_words(update: StatusUpdate, *, asked: bool = False) -> str:
         return _("Saved. Somebody else now confirms that it is done.")
     if asked:
         return _("Saved. The secretariat decides on the new deadline.")
-    return _("Saved.")
+    return _("Your answer is saved.")

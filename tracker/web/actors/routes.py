@@ -48,7 +48,7 @@ def new() -> Page:
     form = ActorForm.of(None)
     tried = attempt(form, lambda: actors.create(db(), by=person(), facts=form.facts()))
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("The actor is entered."), "success")
         return redirect(url_for("actors.show", actor_id=tried.result.id), 303)
     return render_template("actors/edit.html", form=form, actor=None), tried.status
 
@@ -66,7 +66,7 @@ def edit(actor_id: int) -> Page:
         ),
     )
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("The changes are saved."), "success")
         return redirect(url_for("actors.show", actor_id=actor_id), 303)
     present = actors.facts_of(actor)
     differences = newer(form, tried, present, lambda: between(form, present, form.facts()))

@@ -64,7 +64,7 @@ def edit(source_id: int) -> Page:
         ),
     )
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("The changes are saved."), "success")
         return _to(source_id)
     present = sources.facts_of(source)
     differences = newer(form, tried, present, lambda: between(form, present, form.facts()))
@@ -89,7 +89,7 @@ def new_note(source_id: int) -> Page:
         lambda: sources.add_note(db(), by=person(), source_id=source_id, note=form.note()),
     )
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("What the source says is entered."), "success")
         return _to(source_id)
     return render_template("sources/note.html", form=form, source=source), tried.status
 

@@ -70,7 +70,7 @@ def edit(task_id: int) -> Page:
         ),
     )
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("The changes are saved."), "success")
         return _to(task)
     differences = newer(
         form,
@@ -117,7 +117,7 @@ def assign(task_id: int) -> Page:
         ),
     )
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("The task is assigned."), "success")
         return _to(task)
     differences = newer(
         form,

@@ -43,7 +43,7 @@ class TextsForm(BaseForm):
     theme = StringField(_l("Theme"), description=_l("The list can be filtered by it."))
     chosen_alternative = TextAreaField(
         _l("Chosen alternative"),
-        description=_l("Where there is more than one way to fulfil it: which was chosen, and why."),
+        description=_l("Where there is more than one way to do it: which was chosen, and why?"),
     )
     goals = SelectMultipleField(_l("Goals that it serves"), coerce=int)
     context = SelectMultipleField(_l("Context that it answers"), coerce=int)

@@ -63,7 +63,7 @@ def settle(task_id: int) -> Page:
     form = _form()
     tried = attempt(form, _settle(form, lambda: [task_id]))
     if tried.result is not None:
-        flash(_("Saved."), "success")
+        flash(_("What you settled is saved."), "success")
         return redirect(url_for("tasks.show", task_id=task_id), 303)
     page = render_template(
         "tasks/settle.html",
