@@ -128,6 +128,8 @@ def init_app(app: Flask) -> None:
         local_date=_local_date,
     )
     app.jinja_env.globals.update(
+        # Jinja's own is another function that looks for this one each time.
+        _=app.jinja_env.globals["gettext"],
         asset=asset,
         current_locale=i18n.get_locale,
         deadline=i18n.format_deadline,
