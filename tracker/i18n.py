@@ -115,7 +115,12 @@ def _format_date(date: dt.date, style: str, locale: str) -> str:
 
 def format_date_in_year(date: dt.date) -> str:
     """Return 31. desember, for where the year goes without saying."""
-    return format_skeleton("MMMMd", date, locale=_CLDR[_locale.get()])
+    return _format_skeleton(date, "MMMMd", _locale.get())
+
+
+@lru_cache(maxsize=4096)
+def _format_skeleton(date: dt.date, skeleton: str, locale: str) -> str:
+    return format_skeleton(skeleton, date, locale=_CLDR[locale])
 
 
 def format_datetime_short(moment: dt.datetime, timezone: str) -> str:
@@ -133,7 +138,7 @@ def format_deadline(date: dt.date, precision: str) -> str:
     if precision == "year":
         return gettext("during %(period)s", period=str(date.year))
     if precision == "month":
-        period = format_skeleton("yMMMM", date, locale=_CLDR[_locale.get()])
+        period = _format_skeleton(date, "yMMMM", _locale.get())
         return gettext("during %(period)s", period=period)
     return format_date_day(date)
 

@@ -46,6 +46,7 @@ class Mailbox:
         _refuse_control("name", self.name)
 
     @classmethod
+    @lru_cache(maxsize=8)  # The settings hold two, and each mail has them.
     def parse(cls, text: str) -> Mailbox:
         """Read `Name <address>` or a bare address, as the settings hold it."""
         name, address = parseaddr(text)

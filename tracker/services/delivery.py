@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -126,8 +126,9 @@ class _Delivery:
         if previous is None:
             return self.claim()
         with self._database.session(write=True) as session:
-            went_well = self._record(session, previous)
-            attempt = self._start(session) if went_well and self._is_fresh(session) else None
+            situation = _situation(session)
+            went_well = self._record(session, previous, situation)
+            attempt = self._start(session) if went_well and self._is_fresh(situation) else None
         return attempt or self.claim()
 
     def claim(self, *, email_id: int | None = None) -> Attempt | None:
@@ -168,13 +169,13 @@ class _Delivery:
         if last or self._waiting:
             with self._database.session(write=True) as session:
                 if last:
-                    self._record(session, last)
+                    self._record(session, last, _situation(session))
                 self._release(session)
 
     def _reserve(self, most: int, email_id: int | None) -> bool:
         with self._database.session(write=True) as session:
             self._release(session)
-            if email_id is None and _is_paused(session, self._now()):
+            if email_id is None and _situation(session).is_paused(self._now()):
                 return False
             found = claims.claim(session, now=self._now(), most=most, email_id=email_id)
         self._waiting.extend(found)
@@ -186,7 +187,7 @@ class _Delivery:
 
     def _read(self, session: Session) -> None:
         """Read what the claimed mails say; those with nothing to say are cancelled."""
-        self._changes = _changes(session)
+        self._changes = _situation(session).changes
         emails, now = list(self._waiting), self._now()
         planned = _planned_lines(session, emails)
         self._drafts = letters.drafts(session, emails, settings=self._settings, now=now)
@@ -198,14 +199,11 @@ class _Delivery:
         self.counts.cancelled += planned - _planned_lines(session, emails)
         self._fresh_until = self._now() + FRESH
 
-    def _is_fresh(self, session: Session) -> bool:
+    def _is_fresh(self, situation: _Situation) -> bool:
         """Return whether the claimed mails may be sent as they were read."""
         now = self._now()
-        return (
-            now <= self._fresh_until
-            and _changes(session) == self._changes
-            and not _is_paused(session, now)
-        )
+        unchanged = situation.changes == self._changes
+        return unchanged and now <= self._fresh_until and not situation.is_paused(now)
 
     def _start(self, session: Session) -> Attempt | None:
         while self._waiting:
@@ -225,13 +223,14 @@ class _Delivery:
         with self._database.session(write=True) as session:
             return claims.start(session, self._waiting.popleft(), fail, now=self._now())
 
-    def _record(self, session: Session, attempt: Attempt) -> bool:
+    def _record(self, session: Session, attempt: Attempt, situation: _Situation) -> bool:
         """Write down what came of a mail; return whether the next may follow at once.
 
         Else the server may have to be left alone, or somebody stands in for a bad address.
         """
         keep = self._settings.smtp is None
-        if not outcomes.record(session, attempt, keep=keep, now=self._now()):
+        failing = situation.failing_since
+        if not outcomes.record(session, attempt, keep=keep, failing_since=failing, now=self._now()):
             return False
         was_sent = attempt.outcome is not None and attempt.outcome.result is Result.ACCEPTED
         self.counts.sent += was_sent
@@ -240,14 +239,21 @@ class _Delivery:
         return was_sent
 
 
-def _is_paused(session: Session, now: dt.datetime) -> bool:
-    until = session.connection().scalar(_PAUSED_UNTIL)
-    return until is not None and now < until
+class _Situation(NamedTuple):
+    """What decides whether mails that have been read may leave."""
+
+    paused_until: dt.datetime | None
+    failing_since: dt.datetime | None
+    changes: int
+    """How many changes people and imports have made: each leaves an audit event."""
+
+    def is_paused(self, now: dt.datetime) -> bool:
+        """Return whether the mail server is left alone."""
+        return self.paused_until is not None and now < self.paused_until
 
 
-def _changes(session: Session) -> int:
-    """Return how many changes people and imports have made: each leaves an audit event."""
-    return session.connection().scalars(_CHANGES).one()
+def _situation(session: Session) -> _Situation:
+    return _Situation(*session.connection().execute(_SITUATION).one())
 
 
 def _planned_lines(session: Session, emails: Sequence[OutgoingEmail]) -> int:
@@ -259,5 +265,8 @@ def _planned_lines(session: Session, emails: Sequence[OutgoingEmail]) -> int:
 
 
 # Written once: to put a statement together costs more than to run it.
-_PAUSED_UNTIL: Final = select(Installation.mail_paused_until)
-_CHANGES: Final = select(AuditHead.last_id)
+_SITUATION: Final = select(
+    Installation.mail_paused_until,
+    Installation.mail_failing_since,
+    select(AuditHead.last_id).scalar_subquery(),
+)

@@ -38,17 +38,25 @@ _LINES: Final = update(Reminder).where(
 )
 
 
-def record(session: Session, attempt: Attempt, *, keep: bool, now: dt.datetime) -> bool:
+def record(
+    session: Session,
+    attempt: Attempt,
+    *,
+    keep: bool,
+    failing_since: dt.datetime | None,
+    now: dt.datetime,
+) -> bool:
     """Write down what came of `attempt`; False where another process has taken the mail over.
 
-    `keep`: the copy in the outbox is the mail itself, as in the built-in mailbox.
+    `keep`: the copy in the outbox is the mail itself, as in the built-in mailbox. `failing_since`
+    tells since when the mail server has refused us, if it has.
     """
     outcome = attempt.outcome
     if outcome is None:
         _end_attempt(session, attempt, "temporary", "held up past the lease", now=now)
         return False
     _end_attempt(session, attempt, _OUTCOMES[outcome.result], outcome.answer, now=now)
-    _note_server(session, outcome, now=now)
+    _note_server(session, outcome, failing_since=failing_since, now=now)
     letter = attempt.letter
     if outcome.result is Result.ACCEPTED and letter is not None:
         return _accepted(session, attempt, letter, outcome.answer, keep=keep, now=now)
@@ -177,12 +185,18 @@ def _address_works(session: Session, email: OutgoingEmail) -> None:
     )
 
 
-def _note_server(session: Session, outcome: Outcome, *, now: dt.datetime) -> None:
+def _note_server(
+    session: Session, outcome: Outcome, *, failing_since: dt.datetime | None, now: dt.datetime
+) -> None:
     """Pause all sending while the server refuses us, each time for as long as it has lasted."""
-    if outcome.result is Result.ACCEPTED:
-        session.connection().execute(_SERVER_WORKS)
+    if outcome.result is Result.ACCEPTED and failing_since is not None:
+        session.execute(
+            update(Installation).values(
+                mail_failing_since=None, mail_paused_until=None, mail_paused_reason=None
+            )
+        )
     elif outcome.result in {Result.UNREACHABLE, Result.INSTALLATION_FAULT}:
-        since = session.scalars(select(Installation.mail_failing_since)).one() or now
+        since = failing_since or now
         pause = min(max(now - since, FIRST_WAIT), LONGEST_PAUSE)
         session.execute(
             update(Installation).values(
@@ -191,13 +205,6 @@ def _note_server(session: Session, outcome: Outcome, *, now: dt.datetime) -> Non
                 mail_paused_reason=outcome.answer,
             )
         )
-
-
-_SERVER_WORKS: Final = (
-    update(Installation)
-    .where(Installation.mail_failing_since.is_not(None))
-    .values(mail_failing_since=None, mail_paused_until=None, mail_paused_reason=None)
-)
 
 
 def _wait(attempts: int) -> dt.timedelta:
