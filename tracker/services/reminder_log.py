@@ -19,6 +19,8 @@ from tracker.services import paging
 from tracker.services.tasks import visible_to
 
 PAGE_SIZE: Final = 50
+COUNTED: Final = 1000
+"""So many are counted; that there are more is said without counting them."""
 OF_TASK: Final = 20
 
 
@@ -71,6 +73,8 @@ class Page:
     """Some entries, newest first, and the ids to page on from (None: no such page)."""
 
     entries: Sequence[Entry]
+    total: int
+    more_than_total: bool
     newer_than: int | None
     older_than: int | None
 
@@ -92,6 +96,8 @@ def page(
 ) -> Page:
     """Return a page of the log; the ids are those of the reminders on the page before or after."""
     wanted = _entries(visible_to(by)).where(*_conditions(filters))
+    counted = wanted.with_only_columns(Reminder.id).limit(COUNTED + 1).subquery()
+    total = session.scalars(select(func.count()).select_from(counted)).one()
     wanted = paging.newest_first(wanted, Reminder.id, older_than=older_than, newer_than=newer_than)
     piece = paging.piece(
         map(_entry, session.execute(wanted.limit(PAGE_SIZE + 1))),
@@ -101,6 +107,8 @@ def page(
     )
     return Page(
         entries=piece.rows,
+        total=min(total, COUNTED),
+        more_than_total=total > COUNTED,
         newer_than=piece.before.id if piece.before else None,
         older_than=piece.after.id if piece.after else None,
     )
