@@ -9,14 +9,17 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from tests import factories as make
 from tests.databases import migrate
 from tests.factories import NOW
-from tracker.db import Database
+from tracker import db
+from tracker.db import Database, columns, first, prepared
 from tracker.domain.errors import DomainError, InvalidError, TooManyAttemptsError
+from tracker.models import Actor
 from tracker.services import actors, attempts, sources
 
 ONCE = attempts.Limit("test", most=1, within=dt.timedelta(hours=1))
@@ -40,6 +43,42 @@ def test_an_error_names_the_statement_but_no_values(database: Database) -> None:
             make.user(session, email="kari@ks.example", password_hash="a digest")
         session.rollback()
     assert "a digest" not in str(caught.value)
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_who_may_not_write_in_time_is_told_and_may_write_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 10)
+    with database.session(write=True) as writing:
+        make.actor(writing, "KS")
+        with pytest.raises(OperationalError, match="locked"), database.session(write=True) as late:
+            make.actor(late, "Difi")
+    with database.session(write=True) as later:
+        make.actor(later, "Digdir")
+    with database.session(write=False) as session:
+        assert set(session.scalars(select(Actor.name))) == {"KS", "Digdir"}
+
+
+def test_a_prepared_statement_is_made_once_for_each_shape_and_gets_its_values_anew(
+    database: Database,
+) -> None:
+    made: list[bool] = []
+
+    @prepared
+    def named(backwards: bool, *, names: list[str]) -> Select[str]:
+        made.append(backwards)
+        name = Actor.name.desc() if backwards else Actor.name
+        return select(Actor.name).where(Actor.name.in_(names)).order_by(name)
+
+    with database.session(write=True) as session:
+        for name in ("Difi", "KS", "NKOM"):
+            make.actor(session, name)
+        assert columns(session, *named(False, names=["KS", "Difi"])) == [("Difi",), ("KS",)]
+        assert columns(session, *named(True, names=["KS", "Difi"])) == [("KS",), ("Difi",)]
+        assert first(session, *named(False, names=["NKOM"])) == "NKOM"
+        assert first(session, *named(False, names=[])) is None
+    assert made == [False, True]
 
 
 def add_actor(session: Session) -> None:
