@@ -183,10 +183,9 @@ class Digest:
         return _("Hello, %(name)s", name=name)
 
     def preview(self) -> str:
-        """Name the tasks, for what a list of mails shows beside the subject."""
-        return ", ".join(
-            f"{line.ref} {line.title}" for _heading, lines in self.sections() for line in lines
-        )
+        """Name the first tasks, for what a list of mails shows beside the subject."""
+        first = [line for _heading, lines in self.sections() for line in lines][:3]
+        return ", ".join(f"{line.ref} {line.title}" for line in first)
 
     def introduction(self) -> str:
         """Say in one or two sentences what the mail wants."""
