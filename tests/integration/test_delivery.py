@@ -480,6 +480,27 @@ def test_a_mail_that_cannot_be_made_does_not_stop_the_others(
     assert deliver() == Counts(failed=1)
 
 
+def test_a_mail_that_cannot_be_read_does_not_stop_those_that_are_read_with_it(
+    database: Database, server: SmtpServer, now: Clock, deliver: Callable[[], Counts],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    addresses = mails.queue_digests(database, 3)
+    with database.session(write=True) as session:
+        outbox.queue_email(
+            session,
+            kind="sign_in",
+            addressee=outbox.to_address("kari@ks.example"),
+            mail_from=mails.MAIL_FROM,
+            now=make.NOW,
+        )
+
+    assert deliver() == Counts(sent=3, failed=1)
+    assert server.receivers == addresses
+    assert "cannot be read" in caplog.text
+    now.advance(minutes=1)
+    assert deliver() == Counts(failed=1)
+
+
 def test_an_answer_after_the_planning_cancels_the_mail(
     database: Database, server: SmtpServer, deliver: Callable[[], Counts]
 ) -> None:
