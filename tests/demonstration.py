@@ -35,12 +35,12 @@ def make(app: Flask, database: Database, now: Clock) -> None:
 
 
 def run_reminders(app: Flask, url: str, now: Clock, at: dt.datetime) -> None:
-    """Move on to `at` and send what is due then, with links to the application at `url`."""
+    """Move on to the slot `at` and send what is due then, with links that begin with `url`."""
     now.now = at
     tracker = tracker_of(app)
     settings = replace(tracker.settings, base_url=url)
     with tracker.database.session(write=True) as session:
-        reminders.plan_run(session, settings=settings, now=at)
+        reminders.plan_run(session, settings=settings, now=at, slot=at)
     delivery.deliver_due(tracker.database, MailboxSender(), settings=settings, now=now)
 
 

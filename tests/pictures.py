@@ -59,7 +59,6 @@ def take_all(camera: Camera, now: Clock) -> None:
     """Take each picture of docs/pictures.md."""
     app, database = camera.live.app, camera.database
     demonstration.make(app, database, now)
-    camera.take("reminders", "/reminders?whose=all", who="secretariat")
     demonstration.run_reminders(app, Settings.base_url, now, demonstration.MONDAY_SEVEN)
     now.advance(hours=1)
     mail = demonstration.latest_mail(database, "adviser").html_body or ""
@@ -72,6 +71,7 @@ def take_all(camera: Camera, now: Clock) -> None:
     camera.take("overview-dark", "/", who="secretariat", color_scheme="dark")
     camera.take("tasks", "/tasks", who="secretariat")
     camera.take("task", f"/tasks/{task}", who="secretariat")
+    camera.take("reminders", "/reminders?whose=all", who="secretariat")
     camera.take("answer-phone", f"/answer/{answer}", viewport=PHONE)
     camera.take_mail("mail", mail, viewport=PANE)
 
