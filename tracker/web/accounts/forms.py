@@ -48,8 +48,10 @@ class SignInForm(BaseForm):
 class ProfileForm(BaseForm):
     """Who somebody is, as one may change it oneself."""
 
-    name = StringField(_l("Name"), validators=[DataRequired(), Longest(LONGEST_NAME)])
-    locale = RadioField(_l("Language"), validators=[InputRequired()])
+    name = StringField(
+        _l("Name"), validators=[DataRequired(_l("Write the name.")), Longest(LONGEST_NAME)]
+    )
+    locale = RadioField(_l("Language"), validators=[InputRequired(_l("Choose a language."))])
 
     def __init__(self, **kwargs: Any) -> None:
         """Offer the languages by name."""
@@ -60,20 +62,27 @@ class ProfileForm(BaseForm):
 class PersonForm(ProfileForm):
     """Who somebody is, as the administrator may change it."""
 
-    email = StringField(_l("E-mail address"), validators=[DataRequired(), Longest(254)])
+    page_order = ("name", "email")
+
+    email = StringField(
+        _l("E-mail address"),
+        validators=[DataRequired(_l("Write the e-mail address.")), Longest(254)],
+    )
 
 
 class PasswordForm(BaseForm):
     """A new password, and the present one where that is asked for."""
 
     current_password = PasswordField(_l("Present password"))
-    new_password = PasswordField(_l("New password"), validators=[DataRequired()])
+    new_password = PasswordField(
+        _l("New password"), validators=[DataRequired(_l("Write a new password."))]
+    )
 
 
 class RoleForm(BaseForm):
     """A role, in an organisation or in general."""
 
-    role = SelectField(_l("Role"), validators=[InputRequired()])
+    role = SelectField(_l("Role"), validators=[InputRequired(_l("Choose a role."))])
     actor_id = SelectField(_l("Organisation"), coerce=lambda value: int(value) if value else None)
 
     def __init__(self, by: Person, actors: Iterable[Actor], **kwargs: Any) -> None:
@@ -90,3 +99,5 @@ class RoleForm(BaseForm):
 
 class NewPersonForm(RoleForm, PersonForm):
     """Somebody who is to come in, with a first role."""
+
+    page_order = ("name", "email", "actor_id", "role", "locale")
