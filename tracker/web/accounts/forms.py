@@ -62,7 +62,7 @@ class ProfileForm(BaseForm):
 class PersonForm(ProfileForm):
     """Who somebody is, as the administrator may change it."""
 
-    page_order = ("name", "email")
+    page_order = ("name", "email", "actor_id", "role", "locale")
 
     email = StringField(
         _l("E-mail address"),
@@ -99,5 +99,3 @@ class RoleForm(BaseForm):
 
 class NewPersonForm(RoleForm, PersonForm):
     """Somebody who is to come in, with a first role."""
-
-    page_order = ("name", "email", "actor_id", "role", "locale")
