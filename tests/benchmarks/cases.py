@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from tests.benchmarks.installations import Installation
 from tracker import clock
+from tracker.domain.reminder_steps import Rules
 from tracker.domain.roles import Role
 from tracker.domain.status import Precision, Status
 from tracker.models import DeadlineChange, Membership, StatusUpdate, Task
@@ -16,6 +17,8 @@ from tracker.services import reminders
 
 LONG_AGO: Final = dt.timedelta(days=60)
 """So old that nothing is news any more, and nothing too quiet yet."""
+FIRST_STEP: Final = dt.timedelta(days=Rules().before[0])
+"""So far ahead that the first step comes today, and none before it has been missed."""
 LATER: Final = dt.timedelta(days=200)
 """So far ahead that no reminder comes yet."""
 
@@ -53,7 +56,7 @@ def prepare(installation: Installation, *, open_tasks: int, due: int, people: in
                     "key": task_id,
                     "responsible": user_id,
                     "owner": actor_id,
-                    "day": today if number < due else today + LATER,
+                    "day": today + (FIRST_STEP if number < due else LATER),
                 }
             )
         session.connection().execute(
