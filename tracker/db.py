@@ -156,8 +156,9 @@ def prepared(
     """Keep the statement that `build` makes: to put it together costs more than to ask it.
 
     Positional arguments are its shape, and it is made once for each of them. Arguments by keyword
-    are its values: `build` gets a bound parameter in place of each. What is returned goes into
-    `columns(session, *…)`, `objects(session, *…)` or `first(session, *…)`.
+    are its values: `build` gets a bound parameter in place of each, so that None finds nothing.
+    What is returned goes into `columns(session, *…)`, `objects(session, *…)` or
+    `first(session, *…)`.
     """
 
     @lru_cache

@@ -72,4 +72,5 @@ def prepare(installation: Installation, *, open_tasks: int, due: int, people: in
             ),
             rows,
         )
+    installation.settle()
     return now

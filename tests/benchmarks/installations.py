@@ -57,6 +57,18 @@ class Installation:
             stdout=subprocess.DEVNULL,
         )
 
+    def settle(self) -> None:
+        """Do at once what the databases do by themselves a while after a large change."""
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        is_sqlite = engine.dialect.name == "sqlite"
+        statements = (
+            ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"] if is_sqlite else ["VACUUM ANALYZE"]
+        )
+        with closing(engine.raw_connection()) as connection:
+            for statement in statements:
+                connection.cursor().execute(statement)
+        engine.dispose()
+
     @contextmanager
     def database(self) -> Iterator[Database]:
         database = Database(self.url, before_commit=audit.write_pending)
@@ -84,7 +96,7 @@ class Installations:
             installation.command("seed")
             people = tasks // TASKS_PER_PERSON
             installation.command("demo", "--tasks", str(tasks), "--people", str(people))
-            self._settle(installation)
+            installation.settle()
             self.made[tasks] = installation
         return self.made[tasks]
 
@@ -108,14 +120,6 @@ class Installations:
             return self.server.create()
         self.copies += 1
         return f"sqlite:///{self.folder / f'{self.copies}.db'}"
-
-    def _settle(self, installation: Installation) -> None:
-        """Do at once what a server does by itself a minute after such a load."""
-        engine = create_engine(installation.url, isolation_level="AUTOCOMMIT")
-        with closing(engine.raw_connection()) as connection:
-            statement = "VACUUM ANALYZE" if self.server else "PRAGMA wal_checkpoint(TRUNCATE)"
-            connection.cursor().execute(statement)
-        engine.dispose()
 
 
 @contextmanager

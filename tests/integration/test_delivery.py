@@ -26,6 +26,7 @@ from tracker.mail.senders import MailboxSender
 from tracker.mail.smtp import SmtpSender
 from tracker.models import Actor, Installation, OutgoingEmail, Reminder, Task, User
 from tracker.services import audit, delivery, letters, outbox
+from tracker.services import delivery_claims as claims
 from tracker.services.delivery import Counts
 
 
@@ -372,9 +373,9 @@ class Interrupting(SmtpSender):
 
     def send(self, email: Email) -> Outcome:
         outcome = super().send(email)
-        if self._interrupt is not None:
-            self._interrupt()
-            self._interrupt = None
+        interrupt, self._interrupt = self._interrupt, None
+        if interrupt is not None:
+            interrupt()
         return outcome
 
 
@@ -478,6 +479,46 @@ def test_a_mail_that_cannot_be_made_does_not_stop_the_others(
     assert "cannot be made" in caplog.text
     now.advance(minutes=1)
     assert deliver() == Counts(failed=1)
+
+
+def test_a_mail_that_the_sender_stumbles_over_does_not_stop_the_others(
+    database: Database, server: SmtpServer, smtp_settings: Settings, now: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    _stumbles, *others = mails.queue_digests(database, 3)
+
+    def stumble() -> None:
+        message = "no way to write this"
+        raise ValueError(message)
+
+    with closing(Interrupting(server, stumble)) as sender:
+        counts = delivery.deliver_due(database, sender, settings=smtp_settings, now=now)
+
+    # It had been taken by the server, which nobody can know here.
+    assert counts == Counts(sent=2, failed=1)
+    assert server.receivers[1:] == others
+    assert "cannot be handed over" in caplog.text
+    now.advance(minutes=1)
+    with closing(SmtpSender(server.settings, timeout=5)) as steady:
+        again = delivery.deliver_due(database, steady, settings=smtp_settings, now=now)
+    assert again == Counts(sent=1, possibly_duplicate=1)
+
+
+def test_whoever_lost_a_claim_does_not_cancel_what_another_is_sending(
+    database: Database, now: Clock
+) -> None:
+    mails.queue_digests(database, 1)
+    with database.session(write=True) as session:
+        (lost,) = claims.claim(session, now=now(), most=1)
+        session.expunge(lost)
+    now.advance(minutes=2)
+    with database.session(write=True) as session:
+        (held,) = claims.claim(session, now=now(), most=1)
+        assert not claims.cancel(session, lost, now=now())
+        assert claims.start(session, held, lambda: pytest.fail("not written here"), now=now())
+
+    assert only_mail(database).state == "queued"
+    assert outcomes(only_mail(database)) == [None]
 
 
 def test_a_mail_that_cannot_be_read_does_not_stop_those_that_are_read_with_it(

@@ -145,6 +145,19 @@ def test_an_owner_who_says_that_it_is_not_theirs_is_pointed_out_until_it_is_give
     )
     assert html.text(warning) == f"{said} Spør Difi."
     with database.session(write=True) as session:
+        # However much else has happened since.
+        task = session.get_one(Task, scene.task.id)
+        for number in range(SHOWN + 1):
+            make.deadline_change(
+                session,
+                task,
+                make.TODAY + number * DAY,
+                old_deadline=make.TODAY,
+                outcome="rejected",
+                decided_at=make.NOW,
+            )
+    assert said in html.text(as_user(scene.siri).page(f"/tasks/{scene.task.id}"))
+    with database.session(write=True) as session:
         session.get_one(Task, scene.task.id).assigned_at = make.NOW
     assert said not in html.text(as_user(scene.siri).page(f"/tasks/{scene.task.id}"))
 

@@ -59,6 +59,17 @@ def give(
         return updates.give(session, by=by, found=found, answer=answer, **values)
 
 
+def test_nothing_is_given_on_what_others_may_change_meanwhile(database: Database) -> None:
+    scene = set_up(database)
+    by = author(database, scene.kari)
+    with database.session(write=False) as session:
+        found = updates.situation(session, by=by, task_id=scene.task.id, today=TODAY)
+        with pytest.raises(ValueError, match="changed since"):
+            updates.give(
+                session, by=by, found=found, answer=ON_TRACK, seen=0, now=NOW, timezone=ZONE
+            )
+
+
 def address(scene: Scene, step: str = "update") -> str:
     return f"/tasks/{scene.task.id}/{step}"
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
+
+from tracker.web import templating
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 STYLES = TEMPLATES.parent / "tracker" / "static" / "app.css"
@@ -29,6 +33,18 @@ def test_no_template_imports_what_it_does_not_use(path: Path) -> None:
     imported = re.findall(r'{% from "[^"]+" import ([^%]+?)(?: with context)? %}', markup)
     names = [name.strip() for names in imported for name in names.split(",")]
     assert [name for name in names if len(re.findall(rf"\b{name}\b", markup)) < 2] == []
+
+
+def test_what_is_kept_for_everybody_holds_nobodys_form() -> None:
+    app = Flask(__name__)
+    templating.init_app(app)
+    form, row = (lambda: '<input name="csrf_token" value="1">'), (lambda: "<tr></tr>")
+    with app.test_request_context():
+        for name in ("once", "chart_once"):
+            once: Any = app.jinja_env.globals[name]
+            assert once(row) == "<tr></tr>"
+            with pytest.raises(ValueError, match="one person"):
+                once(form)
 
 
 def test_every_class_of_our_own_is_styled_and_every_style_is_used() -> None:

@@ -23,7 +23,7 @@ def mail() -> None:
 def test(address: str) -> None:
     """Send one mail to ADDRESS and print the server's answer; exit 1 unless it was accepted."""
     try:
-        Mailbox(address=address).header()
+        receiver = Mailbox(address=address).wire_address
     except (AddressError, ValueError) as error:
         raise click.ClickException(f"Not an e-mail address: {address}") from error
     tracker = the_tracker()
@@ -32,7 +32,7 @@ def test(address: str) -> None:
         email_id = outbox.queue_email(
             session,
             kind="test",
-            addressee=outbox.to_address(address),
+            addressee=outbox.to_address(receiver),
             mail_from=settings.mail_from,
             now=now,
         ).id

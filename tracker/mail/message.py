@@ -8,26 +8,22 @@ import secrets
 from binascii import b2a_qp
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.headerregistry import Address
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.header import Header
+from email.utils import format_datetime, formataddr, parseaddr
 from functools import lru_cache
 from typing import Final
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 class AddressError(ValueError):
     """An address that no mail server can take, with the reason for people who operate this."""
 
 
-# The subject, which people read, keeps the short lines that RFC 2047 asks of encoded words. What
-# machines read is never folded: the standard library would turn a long List-Unsubscribe into
-# encoded words, which no mail program understands.
-_FOLDED: Final = SMTP
-_UNFOLDED: Final = SMTP.clone(max_line_length=998)  # the longest line RFC 5322 allows
 _SHORT: Final = 78
+"""RFC 5322 asks for lines no longer than this."""
 _LINE_END: Final = "\r\n"
 _BOUNDARY: Final = "=_alternative"
 """Quoted-printable text holds no `=_`, so no part can contain it."""
@@ -68,9 +64,11 @@ class Mailbox:
             raise AddressError(f"not an address that mail servers take: {self.address!r}")
         return plain
 
-    def header(self) -> Address:
-        """Give the structured form for a header; raises AddressError like `wire_address`."""
-        return Address(display_name=self.name, addr_spec=self.wire_address)
+    def header(self, name: str) -> str:
+        """Give what stands in the header `name`; raises AddressError like `wire_address`."""
+        if _is_plain(self.name):
+            return formataddr((self.name.strip(), self.wire_address))
+        return f"{_encoded(name, self.name)} <{self.wire_address}>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +96,9 @@ class Email:
     def as_bytes(self) -> bytes:
         """Give the mail as bytes with CRLF line ends.
 
-        Raises AddressError when an address cannot be used. The standard library's generator says
-        the same in twenty times as long: it parses each header that it is given.
+        Raises AddressError when an address cannot be used, UnicodeError for other characters than
+        ASCII in what only machines read. The standard library's generator says the same in twenty
+        times as long: it parses each header that it is given.
         """
         return b"".join(
             [
@@ -142,19 +141,34 @@ def _refuse_control(name: str, value: str) -> None:
         raise ValueError(f"{name} holds a line break or another control character")
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether nothing in `text` is encoded, nor looks as if it were."""
+    return text.isascii() and "=?" not in text
+
+
+def _encoded(name: str, text: str) -> str:
+    """Give what people wrote as encoded words in short lines (RFC 2047).
+
+    What looks like an encoded word already is encoded once more: it is never decoded, and so can
+    bring no line break with it.
+    """
+    return Header(text.strip(), "utf-8", header_name=name).encode(linesep=_LINE_END)
+
+
 @lru_cache(maxsize=256)  # Many mails have the same sender, and often the same subject.
 def _header(name: str, value: str | Mailbox) -> bytes:
-    content = value.header() if isinstance(value, Mailbox) else value
-    line = f"{name}: {content}"
-    if line.isascii() and (name != "Subject" or len(line) <= _SHORT):
-        return f"{line}{_LINE_END}".encode()
-    policy = _FOLDED if name == "Subject" else _UNFOLDED
-    return policy.fold_binary(*policy.header_store_parse(name, content))
+    """Give one header. What machines read must be ASCII, and is never folded."""
+    if isinstance(value, Mailbox):
+        value = value.header(name)
+    elif name == "Subject" and not (_is_plain(value) and len(f"{name}: {value}") <= _SHORT):
+        value = _encoded(name, value)
+    return f"{name}: {value}{_LINE_END}".encode("ascii")
 
 
 def _part(subtype: str, words: str) -> bytes:
     """Give a body as quoted-printable, which passes through servers that still lack 8BITMIME."""
-    content = words.replace("\r\n", "\n").replace("\r", "\n").replace("\n", _LINE_END)
+    lines = words.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
+    content = _LINE_END.join([*lines, ""])
     head = (
         f"{_LINE_END}--{_BOUNDARY}{_LINE_END}"
         f'Content-Type: text/{subtype}; charset="utf-8"{_LINE_END}'

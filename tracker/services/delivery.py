@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker.db import Database
+from tracker.mail.message import Email
 from tracker.mail.outcomes import Outcome, Result
 from tracker.mail.senders import Sender
 from tracker.models import AuditHead, Installation, OutgoingEmail, Reminder
@@ -162,7 +163,15 @@ class _Delivery:
         else:
             # Where this process was held up, the mail is free for others to take.
             if self._now() < attempt.lease_ends:
-                attempt.outcome = self._sender.send(attempt.letter.email)
+                attempt.outcome = self._hand_over(attempt.letter.email)
+
+    def _hand_over(self, email: Email) -> Outcome:
+        try:
+            return self._sender.send(email)
+        except Exception as error:
+            # Nor may one that trips the sender up; it is not known how far that one came.
+            logger.exception("a mail cannot be handed over")
+            return Outcome(Result.UNKNOWN, f"cannot be handed over: {type(error).__name__}")
 
     def finish(self, last: Attempt | None) -> None:
         """Record what came of the `last` mail, and let go of those that were not started."""
@@ -192,9 +201,7 @@ class _Delivery:
         planned = _planned_lines(session, emails)
         self._drafts = letters.drafts(session, emails, settings=self._settings, now=now)
         for email in emails:
-            if email.id not in self._drafts:
-                claims.cancel(session, email, now=now)
-                self._waiting.remove(email)
+            if email.id not in self._drafts and claims.cancel(session, email, now=now):
                 settle_lines(session, email.id, state="cancelled", reason="receiver", now=now)
         self.counts.cancelled += planned - _planned_lines(session, emails)
         self._fresh_until = self._now() + FRESH
@@ -208,8 +215,8 @@ class _Delivery:
     def _start(self, session: Session) -> Attempt | None:
         while self._waiting:
             email = self._waiting.popleft()
-            write = self._drafts[email.id].letter
-            attempt = claims.start(session, email, write, now=self._now())
+            draft = self._drafts.get(email.id)
+            attempt = draft and claims.start(session, email, draft.letter, now=self._now())
             if attempt:
                 return attempt
         return None

@@ -25,14 +25,14 @@ RESERVED: Final = dt.timedelta(minutes=1)
 LEASE: Final = dt.timedelta(minutes=10)
 """Longer than the slowest conversation: about ten answers of half a minute."""
 
-_HELD: Final = update(OutgoingEmail).where(
+_CHANGE_HELD: Final = update(OutgoingEmail).where(
     OutgoingEmail.id == bindparam("held_id"), OutgoingEmail.lease_token == bindparam("held_token")
 )
 _FREE: Final = {"lease_token": None, "leased_until": None}
-_START: Final = _HELD.where(OutgoingEmail.leased_until > bindparam("now")).values(
-    leased_until=bindparam("until"), attempts=OutgoingEmail.attempts + 1
-)
-_ATTEMPT: Final = insert(DeliveryAttempt).returning(DeliveryAttempt.id)
+_START: Final = _CHANGE_HELD.where(
+    OutgoingEmail.state == "queued", OutgoingEmail.leased_until > bindparam("now")
+).values(leased_until=bindparam("until"), attempts=OutgoingEmail.attempts + 1)
+_BEGIN: Final = insert(DeliveryAttempt).returning(DeliveryAttempt.id)
 
 
 @dataclass
@@ -96,23 +96,28 @@ def start(
     if not connection.execute(_START, _held(email) | {"now": now, "until": until}).rowcount:
         return None
     begun = {"email_id": email.id, "started_at": now}
-    return Attempt(connection.scalars(_ATTEMPT, begun).one(), email, write, until)
+    return Attempt(connection.scalars(_BEGIN, begun).one(), email, write, until)
 
 
-def cancel(session: Session, email: OutgoingEmail, *, now: dt.datetime) -> None:
-    """Give up a claimed mail that has nothing left to say or nobody to say it to."""
+def cancel(session: Session, email: OutgoingEmail, *, now: dt.datetime) -> bool:
+    """Give up a claimed mail that has nothing left to say or nobody to say it to.
+
+    False where the claim was lost: whoever holds the mail now decides.
+    """
     ended = {"state": "cancelled", "finished_at": now, "attempts": email.attempts + 1}
-    let_go(session, email, ended | without_secret(email))
+    if not let_go(session, email, ended | without_secret(email)):
+        return False
     attempt = DeliveryAttempt(
         email_id=email.id, started_at=now, finished_at=now, outcome="cancelled"
     )
     session.add(attempt)
     session.flush()
+    return True
 
 
 def let_go(session: Session, email: OutgoingEmail, values: dict[str, Any]) -> bool:
     """Write `values` to a claimed mail and give up the claim; False where it was lost."""
-    return session.connection().execute(_HELD, _held(email) | _FREE | values).rowcount == 1
+    return session.connection().execute(_CHANGE_HELD, _held(email) | _FREE | values).rowcount == 1
 
 
 def without_secret(email: OutgoingEmail) -> dict[str, None]:

@@ -32,7 +32,7 @@ _OUTCOMES: Final = {
 _MAYBE_SENT: Final = ("unknown", "sent")
 
 # Written once: to put a statement together costs more than to run it.
-_ATTEMPT: Final = update(DeliveryAttempt).where(DeliveryAttempt.id == bindparam("attempt_id"))
+_END: Final = update(DeliveryAttempt).where(DeliveryAttempt.id == bindparam("attempt_id"))
 _LINES: Final = update(Reminder).where(
     Reminder.email_id == bindparam("of_email"), Reminder.state == "planned"
 )
@@ -133,7 +133,7 @@ def _end_attempt(
     session: Session, attempt: Attempt, outcome: str, answer: str, *, now: dt.datetime
 ) -> None:
     session.connection().execute(
-        _ATTEMPT,
+        _END,
         {"attempt_id": attempt.id, "finished_at": now, "outcome": outcome, "answer": answer},
     )
 

@@ -1,4 +1,4 @@
-"""Turns rows of the outbox into mails, from what is true at this moment."""
+"""Turns rows of the outbox into mails, from what is true when they are read."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Draft:
         email, receiver, settings = self.order.email, self.order.receiver, self.order.settings
         words = self.write()
         sender = Mailbox.parse(settings.mail_from)
-        host = urlsplit(settings.base_url).hostname or "localhost"
+        host = (urlsplit(settings.base_url).hostname or "localhost").encode("idna").decode()
         finished = Email(
             message_id=email.message_id,
             sender=sender if sender.name else replace(sender, name=SENDER_NAME),

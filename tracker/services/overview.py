@@ -199,7 +199,7 @@ def _waiting_for(
     visible: Select[Task], *, user_id: int, lead_of: list[int], **moments: Any
 ) -> Select[Task, int]:
     waiting = visible.where(_mine(user_id, lead_of), _asked_for(**moments))
-    return _first(waiting, WAITING_SHOWN, Task.deadline_key)
+    return _first_few(waiting, WAITING_SHOWN, Task.deadline_key)
 
 
 @prepared
@@ -209,18 +209,20 @@ def _responsible(visible: Select[Task], *, user_id: int, lead_of: list[int]) -> 
 
 @prepared
 def _reported(visible: Select[Task]) -> Select[Task, int]:
-    return _first(visible.where(Task.status == Status.REPORTED_DONE), SHOWN, Task.last_update_at)
+    return _first_few(
+        visible.where(Task.status == Status.REPORTED_DONE), SHOWN, Task.last_update_at
+    )
 
 
 @prepared
 def _unreached(visible: Select[Task]) -> Select[Task, int]:
     unreached = visible.where(Task.needs_contact_since.is_not(None))
-    return _first(unreached, SHOWN, Task.needs_contact_since)
+    return _first_few(unreached, SHOWN, Task.needs_contact_since)
 
 
 @prepared
 def _unsettled(visible: Select[Task]) -> Select[Task, int]:
-    return _first(visible.where(UNSETTLED), SHOWN, Task.ref_key)
+    return _first_few(visible.where(UNSETTLED), SHOWN, Task.ref_key)
 
 
 @prepared
@@ -340,7 +342,7 @@ def _waiting(task: Task, *, now: dt.datetime, today: dt.date) -> Waiting:
     return Waiting(task, raised, not is_answered and may_repeat(standing, last, today=today))
 
 
-def _first(query: Select[Task], limit: int, order: Any) -> Select[Task, int]:
+def _first_few(query: Select[Task], limit: int, order: Any) -> Select[Task, int]:
     """Return a query for the first `limit` tasks and the number of all."""
     return (
         query.add_columns(func.count().over())

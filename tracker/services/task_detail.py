@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from tracker.db import columns, objects, prepared
+from tracker.db import columns, first, objects, prepared
 from tracker.domain.flags import Flag
 from tracker.domain.roles import Person
 from tracker.domain.rollup import Mismatch, mismatch
@@ -122,7 +122,7 @@ def read(
         context=objects(session, *_context(task_id=task_id)),
         moves=[c for c in changes if c.outcome == "approved" and c.old_deadline is not None],
         pending=pending,
-        disowned=_disowned(task, history),
+        disowned=_disowned(session, task),
         history=history,
         may=_may(session, by, task, contributors, pending),
     )
@@ -145,7 +145,7 @@ def _deadline_changes(*, task_id: int) -> Select[DeadlineChange]:
 
 @prepared
 def _measures(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
-    return _first(visible.where(Task.parent_id == task_id))
+    return _first_few(visible.where(Task.parent_id == task_id))
 
 
 @prepared
@@ -156,7 +156,7 @@ def _goals(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
 
 @prepared
 def _serving(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
-    return _first(visible.where(Task.id.in_(tasks.serving(task_id))))
+    return _first_few(visible.where(Task.id.in_(tasks.serving(task_id))))
 
 
 @prepared
@@ -166,7 +166,7 @@ def _serving_count(visible: Select[Task], *, task_id: int) -> Select[int]:
     )
 
 
-def _first(query: Select[Task]) -> Select[*tuple[Any, ...]]:
+def _first_few(query: Select[Task]) -> Select[*tuple[Any, ...]]:
     return task_list.row_columns(query.order_by(Task.ref_key).limit(RELATED))
 
 
@@ -208,14 +208,26 @@ def _counts(visible: Select[Task], *, task_id: int) -> Select[str | None, int]:
     )
 
 
-def _disowned(task: Task, history: History) -> StatusUpdate | None:
-    updates = (entry.update for entry in history.entries if entry.update is not None)
-    last = next((update for update in updates if update.actor_id == task.owner_id), None)
-    if last is None or not last.not_mine or task.status in FINISHED:
+def _disowned(session: Session, task: Task) -> StatusUpdate | None:
+    if task.owner_id is None or task.status in FINISHED:
+        return None
+    last = first(session, *_last_word(task_id=task.id, actor_id=task.owner_id))
+    if last is None or not last.not_mine:
         return None
     # Whoever it was given to afterwards has not said so.
     is_given = task.assigned_at is not None and task.assigned_at >= last.created_at
     return None if is_given else last
+
+
+@prepared
+def _last_word(*, task_id: int, actor_id: int) -> Select[StatusUpdate]:
+    return (
+        select(StatusUpdate)
+        .where(StatusUpdate.task_id == task_id, StatusUpdate.actor_id == actor_id)
+        .options(joinedload(StatusUpdate.user))
+        .order_by(StatusUpdate.id.desc())
+        .limit(1)
+    )
 
 
 @prepared

@@ -21,7 +21,7 @@ from tracker.domain.roles import Person
 from tracker.domain.status import FINISHED
 from tracker.models import Actor, Task, User
 from tracker.models.tasks import OPEN, UNSETTLED
-from tracker.services import tasks
+from tracker.services import paging, tasks
 
 PAGE_SIZE: Final = 50
 COUNTED: Final = 1000
@@ -156,23 +156,22 @@ def page(
     """
     place = _Cursor.decode(cursor, sort) if cursor else None
     visible = tasks.visible_to(by)
-    words = tuple(filters.text.lower().split())
     asked = _asked(filters, by=by, today=today)
-    [[total]] = columns(session, *_counted(visible, words, COUNTED + 1, **asked))
+    [[total]] = columns(session, *_counted(visible, COUNTED + 1, **asked))
     backwards = place is not None and place.backwards
-    query, values = _ordered(visible, words, sort, backwards, **asked)
+    query, values = _ordered(visible, sort, backwards, **asked)
     if place is not None:
         query = query.where(_beyond(place))
-    found = rows(session, query, values, by=by, today=today)
-    more = len(found) > PAGE_SIZE
-    shown = found[:PAGE_SIZE]
-    if backwards:
-        shown.reverse()
-    before, after = (more, True) if backwards else (place is not None, more)
+    piece = paging.piece(
+        rows(session, query, values, by=by, today=today),
+        size=PAGE_SIZE,
+        first=place is None,
+        backwards=backwards,
+    )
     return Page(
-        rows=shown,
-        previous=_at(shown[0], sort, backwards=True) if before and shown else None,
-        next=_at(shown[-1], sort, backwards=False) if after and shown else None,
+        rows=piece.rows,
+        previous=_at(piece.before, sort, backwards=True) if piece.before else None,
+        next=_at(piece.after, sort, backwards=False) if piece.after else None,
         total=min(total, COUNTED),
         more_than_total=total > COUNTED,
     )
@@ -266,6 +265,7 @@ _CONDITIONS: Final[Mapping[str, Callable[[Any], ColumnElement[bool]]]] = {
     "overdue": tasks.is_overdue,
     "unsettled": lambda _: UNSETTLED,
     "goal_id": lambda goal_id: Task.id.in_(tasks.serving(goal_id)),
+    "word": lambda word: Task.search_text.contains(word, escape="/"),
 }
 
 
@@ -288,12 +288,16 @@ def _asked(filters: Filters, *, by: Person, today: dt.date) -> dict[str, Any]:
         "unsettled": filters.unsettled,
         "goal_id": filters.goal_id,
     }
-    return {name: value for name, value in asked.items() if value}
+    words = {
+        f"word {number}": word.replace("/", "//").replace("%", "/%").replace("_", "/_")
+        for number, word in enumerate(filters.text.lower().split())
+    }
+    return {name: value for name, value in asked.items() if value} | words
 
 
 @prepared
-def _counted(visible: Select[Task], words: tuple[str, ...], most: int, **asked: Any) -> Select[int]:
-    matching = _matching(visible, words, asked)
+def _counted(visible: Select[Task], most: int, **asked: Any) -> Select[int]:
+    matching = _matching(visible, asked)
     return select(func.count()).select_from(
         matching.with_only_columns(Task.id).limit(most).subquery()
     )
@@ -302,22 +306,18 @@ def _counted(visible: Select[Task], words: tuple[str, ...], most: int, **asked: 
 @prepared
 def _ordered(
     visible: Select[Task],
-    words: tuple[str, ...],
     sort: Sort,
     backwards: bool,  # noqa: FBT001 - the shape is told by place
     **asked: Any,
 ) -> Select[*tuple[Any, ...]]:
-    matching = _matching(visible, words, asked)
+    matching = _matching(visible, asked)
     order = _order(sort, backwards=backwards)
     return row_columns(matching.order_by(*order).limit(PAGE_SIZE + 1))
 
 
-def _matching(
-    visible: Select[Task], words: tuple[str, ...], asked: Mapping[str, Any]
-) -> Select[Task]:
+def _matching(visible: Select[Task], asked: Mapping[str, Any]) -> Select[Task]:
     return visible.where(
-        *(Task.search_text.contains(word, autoescape=True) for word in words),
-        *(_CONDITIONS[name](value) for name, value in asked.items()),
+        *(_CONDITIONS[name.partition(" ")[0]](value) for name, value in asked.items())
     )
 
 
@@ -336,8 +336,8 @@ def _descends(sort: Sort, *, backwards: bool) -> bool:
 
 
 def _order(sort: Sort, *, backwards: bool) -> tuple[Any, ...]:
-    columns = _sorted_by(sort)
-    return tuple(c.desc() for c in columns) if _descends(sort, backwards=backwards) else columns
+    keys = _sorted_by(sort)
+    return tuple(c.desc() for c in keys) if _descends(sort, backwards=backwards) else keys
 
 
 def _beyond(place: _Cursor) -> ColumnElement[bool]:

@@ -61,7 +61,8 @@ def _one(visible: Select[Task], *, task_id: int) -> Select[Task]:
 def _one_locked(visible: Select[Task], *, task_id: int) -> Select[Task]:
     return (
         visible.where(Task.id == task_id)
-        .with_for_update()
+        # Whoever refers to the task meanwhile need not wait for it.
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
 

@@ -28,6 +28,8 @@ class Situation:
     side: Side
     actor_id: int | None
     """On whose behalf the answer will be."""
+    is_locked: bool
+    """It stays so until the transaction ends."""
     standing: Standing
     latest: StatusUpdate | None
     """The last word on the same line."""
@@ -100,6 +102,7 @@ def situation(
         task=task,
         side=side,
         actor_id=actor_id,
+        is_locked=lock,
         standing=standing,
         latest=latest,
         pending=pending,
@@ -128,6 +131,9 @@ def give(
     (0: none). Raises ConflictError where there is news since then or the step is not allowed,
     InvalidError at a field.
     """
+    if not found.is_locked:
+        message = "the situation may have changed since it was read"
+        raise ValueError(message)
     rules.check_text("comment", answer.comment)
     rules.check_evidence(answer.evidence)
     if found.seen != seen:

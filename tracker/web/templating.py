@@ -14,8 +14,10 @@ from flask import Flask, request, session, url_for
 from tracker import clock, i18n
 from tracker.web import context, words
 
-KEPT_TEXTS: Final = 4096
-"""Rows of lists, of about a thousand characters each, and some charts of ten thousand."""
+KEPT_ROWS: Final = 4096
+"""Of lists, about a thousand characters each."""
+KEPT_CHARTS: Final = 16
+"""A hundred thousand characters, where there are many bars."""
 STATIC = Path(__file__).parents[1] / "static"
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -40,17 +42,21 @@ def task_address(task_id: int) -> str:
     return f"{request.script_root}/tasks/{task_id}"
 
 
-def _once() -> Callable[..., str]:
+def _once(most: int) -> Callable[..., str]:
     """Return `once(macro, *arguments)`: what the macro makes of these arguments, made only once.
 
-    For imported macros that depend on nothing else but the language: the same arguments then give
-    the same text, so that it never has to be thrown away. (A macro of the page itself is another
-    one each time.)
+    The last `most` texts are kept, whoever they were made for. For imported macros that depend on
+    nothing else but the language: the same arguments then give the same text, so that it never has
+    to be thrown away. (A macro of the page itself is another one each time.)
     """
 
-    @lru_cache(maxsize=KEPT_TEXTS)
+    @lru_cache(maxsize=most)
     def made(macro: Callable[..., str], arguments: Any, _locale: str, _root: str) -> str:
-        return macro(*arguments)
+        text = macro(*arguments)
+        if "csrf_token" in text:
+            message = "a form belongs to one person and cannot be kept for others"
+            raise ValueError(message)
+        return text
 
     def once(macro: Callable[..., str], *arguments: Any) -> str:
         return made(macro, arguments, i18n.get_locale(), request.script_root)
@@ -134,7 +140,8 @@ def init_app(app: Flask) -> None:
         current_locale=i18n.get_locale,
         deadline=i18n.format_deadline,
         words=words,
-        once=_once(),
+        once=_once(KEPT_ROWS),
+        chart_once=_once(KEPT_CHARTS),
         task_address=task_address,
     )
     app.before_request(_choose_locale)
