@@ -81,3 +81,23 @@ def states(database: Database) -> dict[str, str]:
     with database.session(write=False) as session:
         emails = session.scalars(select(OutgoingEmail).order_by(OutgoingEmail.id))
         return {email.to_address or email.addressee: email.state for email in emails}
+
+
+def only_mail(database: Database) -> OutgoingEmail:
+    """Return the one mail of the outbox, with its attempts."""
+    with database.session(write=False) as session:
+        email = session.scalars(select(OutgoingEmail)).one()
+        assert [attempt.email_id for attempt in email.delivery_attempts]
+        return email
+
+
+def outcomes(email: OutgoingEmail) -> list[str | None]:
+    """Return what came of each attempt."""
+    return [attempt.outcome for attempt in email.delivery_attempts]
+
+
+def reminder_states(database: Database) -> list[tuple[str, str | None]]:
+    """Return state and reason of all reminders, the oldest first."""
+    with database.session(write=False) as session:
+        rows = session.scalars(select(Reminder).order_by(Reminder.id))
+        return [(row.state, row.reason) for row in rows]

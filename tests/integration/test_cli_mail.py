@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,17 +12,11 @@ from sqlalchemy import select
 from config import Settings
 from tests.client import Clock
 from tests.conftest import make_app
-from tests.smtp_server import SmtpServer, running_smtp_server
+from tests.smtp_server import SmtpServer
 from tracker.db import Database
 from tracker.models import OutgoingEmail
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with running_smtp_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from config import SmtpSettings
-from tests.smtp_server import HANG_UP, SmtpServer, running_smtp_server, trusting_context
+from tests.smtp_server import HANG_UP, SmtpServer, trusting_context
 from tracker.mail.message import Email, Mailbox
 from tracker.mail.outcomes import Result
 from tracker.mail.smtp import SmtpSender
@@ -30,12 +30,6 @@ def mail_to(address: str = "kari@ks.example", **changes: object) -> Email:
         sent_at=dt.datetime(2026, 6, 8, 5, 0, tzinfo=dt.UTC),
     )
     return replace(mail, **changes)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with running_smtp_server() as running:
-        yield running
 
 
 @pytest.fixture
