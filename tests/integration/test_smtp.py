@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from config import SmtpSettings
-from tests.smtp_server import HANG_UP, SmtpServer, trusting_context
+from tests.smtp_server import HANG_UP, SmtpServer, running_smtp_server, trusting_context
 from tracker.mail.message import Email, Mailbox
 from tracker.mail.outcomes import Result
 from tracker.mail.smtp import SmtpSender

@@ -7,16 +7,32 @@ updates say in rows, so that lists and reminders need not read the rows.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from tracker.db import first, objects, prepared
 from tracker.domain.status import Channel, Status
 from tracker.domain.updates import Author
 from tracker.models import StatusUpdate, Task, TaskContributor
+from tracker.models.tasks import OPEN
 from tracker.services import audit, reminders
+
+_Later: Final = aliased(StatusUpdate)
+DISOWNED: Final = and_(
+    StatusUpdate.not_mine,
+    StatusUpdate.actor_id == Task.owner_id,
+    OPEN,
+    # It waits until the task is given to somebody, or the owner's side answers after all.
+    or_(Task.assigned_at.is_(None), Task.assigned_at < StatusUpdate.created_at),
+    ~exists().where(
+        _Later.task_id == Task.id,
+        _Later.id > StatusUpdate.id,
+        _Later.actor_id == StatusUpdate.actor_id,
+    ),
+)
+"""Of an update joined with its task: the owner's side has said that it is somebody else's."""
 
 
 def contributors(session: Session, *, task_id: int) -> frozenset[int]:

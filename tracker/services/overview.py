@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from tracker.db import columns, objects, prepared
 from tracker.domain.flags import Flag
@@ -18,6 +18,7 @@ from tracker.domain.status import ACTIVE, Assessment, Precision, Status
 from tracker.domain.updates import Standing, may_repeat
 from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
 from tracker.models.tasks import OPEN, UNSETTLED
+from tracker.services import ledger
 from tracker.services.progress import ActorNumbers, actors_with, flag
 from tracker.services.tasks import is_overdue, unsettled_parts, visible_to
 
@@ -33,20 +34,6 @@ _WORRIED: Final = tuple(
 )
 _PENDING: Final = exists().where(
     DeadlineChange.task_id == Task.id, DeadlineChange.outcome.is_(None)
-)
-
-_Later: Final = aliased(StatusUpdate)
-_DISOWNED: Final = and_(
-    StatusUpdate.not_mine,
-    StatusUpdate.actor_id == Task.owner_id,
-    OPEN,
-    # It waits until the task is given to somebody, or the owner's side answers after all.
-    or_(Task.assigned_at.is_(None), Task.assigned_at < StatusUpdate.created_at),
-    ~exists().where(
-        _Later.task_id == Task.id,
-        _Later.id > StatusUpdate.id,
-        _Later.actor_id == StatusUpdate.actor_id,
-    ),
 )
 
 
@@ -241,7 +228,7 @@ def _new_deadlines(visible: Select[Task]) -> Select[Task, DeadlineChange, int]:
 def _disowned(visible: Select[Task]) -> Select[Task, StatusUpdate, int]:
     return (
         visible.join(StatusUpdate, StatusUpdate.task_id == Task.id)
-        .where(_DISOWNED)
+        .where(ledger.DISOWNED)
         .with_only_columns(Task, StatusUpdate, func.count().over())
         .options(joinedload(Task.owner), joinedload(StatusUpdate.user))
         .order_by(StatusUpdate.id)

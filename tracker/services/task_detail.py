@@ -26,7 +26,7 @@ from tracker.models import (
     TaskContributor,
     TaskGoal,
 )
-from tracker.services import closing, task_history, task_list, tasks
+from tracker.services import closing, ledger, task_history, task_list, tasks
 from tracker.services.progress import flag
 from tracker.services.task_history import History
 from tracker.services.task_list import TaskRow
@@ -122,7 +122,7 @@ def read(
         context=objects(session, *_context(task_id=task_id)),
         moves=[c for c in changes if c.outcome == "approved" and c.old_deadline is not None],
         pending=pending,
-        disowned=_disowned(session, task),
+        disowned=first(session, *_disowned(task_id=task_id)),
         history=history,
         may=_may(session, by, task, contributors, pending),
     )
@@ -208,25 +208,13 @@ def _counts(visible: Select[Task], *, task_id: int) -> Select[str | None, int]:
     )
 
 
-def _disowned(session: Session, task: Task) -> StatusUpdate | None:
-    if task.owner_id is None or task.status in FINISHED:
-        return None
-    last = first(session, *_last_word(task_id=task.id, actor_id=task.owner_id))
-    if last is None or not last.not_mine:
-        return None
-    # Whoever it was given to afterwards has not said so.
-    is_given = task.assigned_at is not None and task.assigned_at >= last.created_at
-    return None if is_given else last
-
-
 @prepared
-def _last_word(*, task_id: int, actor_id: int) -> Select[StatusUpdate]:
+def _disowned(*, task_id: int) -> Select[StatusUpdate]:
     return (
         select(StatusUpdate)
-        .where(StatusUpdate.task_id == task_id, StatusUpdate.actor_id == actor_id)
+        .join(Task, Task.id == StatusUpdate.task_id)
+        .where(Task.id == task_id, ledger.DISOWNED)
         .options(joinedload(StatusUpdate.user))
-        .order_by(StatusUpdate.id.desc())
-        .limit(1)
     )
 
 
