@@ -19,6 +19,8 @@ class Audience(StrEnum):
     RESPONSIBLE = "responsible"
     LEADS = "leads"
     MAILBOX = "mailbox"
+    CONTRIBUTORS = "contributors"
+    """Leads of the contributing actors, or their shared mailboxes."""
     COORDINATOR = "coordinator"
     AUTHOR = "author"
     """Who asked for what was decided, where that is nobody of the others."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tracker.db import Base
@@ -64,6 +64,62 @@ class Membership(Base):
 
     user: Mapped[User] = relationship(back_populates="memberships")
     actor: Mapped[Actor | None] = relationship()
+
+
+class Absence(Base):
+    """Days on which a person is away, and who gets their mail meanwhile."""
+
+    __tablename__ = "absences"
+    __table_args__ = (
+        CheckConstraint("last_on >= first_on", name="period"),
+        Index("ix_absences_user_id", "user_id", "last_on"),
+        Index("ix_absences_substitute_id", "substitute_id", "last_on"),
+    )
+
+    id: Mapped[Id]
+    user_id: Mapped[UserId]
+    first_on: Mapped[dt.date]
+    last_on: Mapped[dt.date]
+    substitute_id: Mapped[UserId | None]
+    """Null: nobody; the mail goes to the person as always."""
+    created_at: Mapped[dt.datetime]
+    created_by_id: Mapped[UserId]
+    cancelled_at: Mapped[dt.datetime | None]
+
+    user: Mapped[User] = relationship(foreign_keys="Absence.user_id")
+    substitute: Mapped[User | None] = relationship(foreign_keys="Absence.substitute_id")
+
+
+class DeclinedMail(Base):
+    """A kind of reminder that a person does not want by mail."""
+
+    __tablename__ = "declined_mail"
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    kind: Mapped[Code] = mapped_column(primary_key=True)
+    """A `tracker.domain.reminder_steps.Optional`."""
+
+
+class CalendarFeed(Base):
+    """A secret address at which a calendar reads a person's deadlines: the row's signed id."""
+
+    __tablename__ = "calendar_feeds"
+    __table_args__ = (
+        Index(
+            "uq_calendar_feeds_current",
+            "user_id",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    user_id: Mapped[UserId]
+    created_at: Mapped[dt.datetime]
+    revoked_at: Mapped[dt.datetime | None]
+
+    user: Mapped[User] = relationship()
 
 
 class UserSession(Base):

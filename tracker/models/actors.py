@@ -25,6 +25,7 @@ class Actor(Base):
     email: Mapped[Line | None]
     """Its shared mailbox."""
     email_failed_at: Mapped[dt.datetime | None]
+    email_failure: Mapped[LongText | None]
     locale: Mapped[Locale] = mapped_column(default="nb")
     origin: Mapped[Code] = mapped_column(default=Origin.PEOPLE)
     version: Mapped[int] = mapped_column(default=1)

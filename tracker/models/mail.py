@@ -61,6 +61,8 @@ class OutgoingEmail(Base):
     """When it was sent, cancelled or given up."""
     server_answer: Mapped[LongText | None]
 
+    sent_to: Mapped[Code | None]
+    """The substitute (`user:<id>`) whom it went to instead of an absent addressee, at sending."""
     to_address: Mapped[Line | None]
     """As last resolved, at sending."""
     locale: Mapped[Locale | None]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tracker.db import Base
 from tracker.domain.reminder_facts import Audience
+from tracker.models.accounts import User
 from tracker.models.columns import ActorId, Code, Id, LongText, TaskId, UserId, one_of
 from tracker.models.mail import OutgoingEmail
 
@@ -29,6 +30,55 @@ class ReminderRun(Base):
     finished_at: Mapped[dt.datetime | None]
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     error: Mapped[LongText | None]
+
+
+class ReminderRule(Base):
+    """Another rule than the default one, for some tasks; the narrowest scope counts."""
+
+    __tablename__ = "reminder_rules"
+
+    id: Mapped[Id]
+    scope: Mapped[Code] = mapped_column(unique=True)
+    """`all`, `kind:<kind>`, `actor:<id>` (the tasks it owns) or `task:<id>`."""
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The fields of `tracker.domain.reminder_steps.Rules` by name."""
+    changed_at: Mapped[dt.datetime]
+    changed_by_id: Mapped[UserId | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    changed_by: Mapped[User | None] = relationship()
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - read by SQLAlchemy
+
+
+class Snooze(Base):
+    """Somebody wants no reminders of a task until a day, for a reason that the forum can read."""
+
+    __tablename__ = "snoozes"
+    __table_args__ = (
+        Index(
+            "uq_snoozes_current",
+            "task_id",
+            "user_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_snoozes_user_id", "user_id"),
+        Index("ix_snoozes_until", "until"),
+    )
+
+    id: Mapped[Id]
+    task_id: Mapped[TaskId]
+    user_id: Mapped[UserId]
+    until: Mapped[dt.date]
+    """The first day on which reminders come again."""
+    reason: Mapped[LongText]
+    created_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+    """When it was taken back or another took its place; one that ran out keeps null."""
+
+    user: Mapped[User] = relationship()
 
 
 class Reminder(Base):
