@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 AUDIENCES = "'responsible', 'leads', 'mailbox', 'coordinator', 'author'"
-WIDER = "'responsible', 'leads', 'mailbox', 'contributors', 'coordinator', 'author'"
+WIDER = "'responsible', 'leads', 'mailbox', 'copy', 'coordinator', 'author'"
 
 
 def upgrade() -> None:
@@ -94,7 +94,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM reminders WHERE audience = 'contributors'")
+    op.execute("DELETE FROM reminders WHERE audience = 'copy'")
     _change_audiences(WIDER, AUDIENCES)
     op.drop_column("outgoing_emails", "sent_to")
     op.drop_column("actors", "email_failure")

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from tests.benchmarks.installations import Installation
 from tracker import clock
-from tracker.domain.reminder_steps import Rules
+from tracker.domain.reminder_rules import Rules
 from tracker.domain.roles import Role
 from tracker.domain.status import Precision, Status
 from tracker.models import DeadlineChange, Membership, StatusUpdate, Task

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from config import Settings
@@ -20,14 +20,29 @@ from tracker.db import Database
 from tracker.domain import reminders as rules
 from tracker.domain.calendar import DAY, due_date
 from tracker.domain.reminder_facts import Key
-from tracker.domain.reminder_steps import Schedule
+from tracker.domain.reminder_rules import ALL, DEFAULT, RuleAudience, Rules
+from tracker.domain.reminder_steps import OptionalKind, Schedule
 from tracker.domain.reminder_windows import latest_steps
 from tracker.domain.roles import Role
-from tracker.domain.status import Precision, Status
-from tracker.models import Actor, Reminder, Task, User
-from tracker.services import reminder_audiences, reminder_candidates, reminder_facts, reminders
+from tracker.domain.status import Kind, Precision, Status
+from tracker.models import (
+    Actor,
+    DeclinedMail,
+    Reminder,
+    ReminderRule,
+    Snooze,
+    Task,
+    TaskContributor,
+    User,
+)
+from tracker.services import (
+    reminder_audiences,
+    reminder_candidates,
+    reminder_facts,
+    reminder_rules,
+    reminders,
+)
 from tracker.services.closed_days import calendar
-from tracker.services.reminder_facts import RULES
 from tracker.services.reminder_preview import Foresight
 
 START = dt.datetime(2026, 11, 16, 6, tzinfo=dt.UTC)
@@ -59,6 +74,9 @@ class World:
         self.users += [make.user(session, role=Role.COORDINATOR) for _ in range(2)]
         make.membership(session, self.users[-1], Role.MEMBER, at=self.actors[0])
         self.tasks = [make.task(session) for _ in range(TASKS)]
+        for task in self.tasks[::3]:
+            actor = self.chance.choice(self.actors)
+            session.add(TaskContributor(task_id=task.id, actor_id=actor.id))
         for task in self.tasks:
             self.change_task(task, START)
             task.created_at = self.ago(START)
@@ -102,7 +120,7 @@ class World:
         """Let something happen at `now`."""
         chance, session = self.chance, self.session
         task = chance.choice(self.tasks)
-        match chance.randrange(7):
+        match chance.randrange(10):
             case 0 | 1:
                 self.change_task(task, now)
             case 2:
@@ -128,6 +146,13 @@ class World:
             case 5:
                 actor = chance.choice(self.actors)
                 actor.email_failed_at = chance.choice((now, None))
+            case 6:
+                self.change_rules(task, now)
+            case 7:
+                user = task.responsible or chance.choice(self.users)
+                self.snooze(task, user, now)
+            case 8:
+                self.decline()
             case _:
                 # A change may cancel what waits, and delivery does.
                 session.execute(
@@ -136,6 +161,38 @@ class World:
                     .values(state="cancelled")
                 )
         session.flush()
+
+    def change_rules(self, task: Task, now: dt.datetime) -> None:
+        """Change or restore the rules for some tasks."""
+        chance = self.chance
+        of_actor = f"actor:{chance.choice(self.actors).id}"
+        scope = chance.choice(
+            (ALL, f"kind:{chance.choice(list(Kind))}", of_actor, f"task:{task.id}")
+        )
+        self.session.execute(delete(ReminderRule).where(ReminderRule.scope == scope))
+        if chance.random() < 0.8:
+            values = random_rules(chance).as_values()
+            self.session.add(ReminderRule(scope=scope, values=values, changed_at=now))
+
+    def snooze(self, task: Task, user: User, now: dt.datetime) -> None:
+        self.session.execute(
+            update(Snooze)
+            .where(Snooze.task_id == task.id, Snooze.user_id == user.id)
+            .values(ended_at=now)
+        )
+        if self.chance.random() < 0.8:
+            until = now.date() + self.chance.choice((-3, 1, 2, 5, 20)) * DAY
+            self.session.add(
+                Snooze(task_id=task.id, user_id=user.id, until=until, reason="-", created_at=now)
+            )
+
+    def decline(self) -> None:
+        user, kind = self.chance.choice(self.users), self.chance.choice(list(OptionalKind))
+        declined = self.session.get(DeclinedMail, (user.id, kind))
+        if declined:
+            self.session.delete(declined)
+        else:
+            self.session.add(DeclinedMail(user_id=user.id, kind=kind))
 
     def request(self, task: Task, now: dt.datetime) -> None:
         outcome = self.chance.choice((*DECIDED, None))
@@ -154,7 +211,34 @@ class World:
         )
 
 
-@pytest.fixture(params=range(3))
+def random_rules(chance: random.Random) -> Rules:
+    def some(most: int) -> tuple[int, ...]:
+        return tuple(sorted(chance.sample((0, 1, 3, 7, 14, 30, 90), chance.randrange(most)))[::-1])
+
+    return Rules(
+        is_on=chance.random() < 0.9,
+        before=some(4),
+        before_year_end=some(3),
+        late=chance.choice((None, 1, 1, 3, 10)),
+        weeks=chance.choice((0, 1, 4, 8)),
+        monthly=chance.random() < 0.7,
+        leads_told=chance.choice((None, 1, 14, 30)),
+        coordinator_told=chance.choice((None, 5, 21)),
+        silence=chance.choice((None, 30, 90)),
+        audience=frozenset(
+            chance.choice(
+                (
+                    {RuleAudience.RESPONSIBLE},
+                    {RuleAudience.RESPONSIBLE, RuleAudience.LEADS},
+                    {RuleAudience.CONTRIBUTORS},
+                    set(RuleAudience),
+                )
+            )
+        ),
+    )
+
+
+@pytest.fixture(params=range(4))
 def world(request: pytest.FixtureRequest, database: Database) -> Iterator[World]:
     with database.session(write=True) as session:
         world = World(session, random.Random(request.param))
@@ -226,16 +310,18 @@ def compare_run(world: World, settings: Settings, now: dt.datetime) -> None:
     session, today = world.session, now.date()
     session.flush()
     before = kept(session)
+    book = reminder_rules.book(session)
     (tasks,) = reminder_facts.chunks(
         session,
         task_ids=[task.id for task in world.tasks],
+        rules=book,
         now=now,
         timezone=settings.timezone,
     )
     expected = rules.plan(
         tasks,
         people=reminder_facts.people(session),
-        rules=RULES,
+        rules=book,
         planned=reminder_facts.planned_keys(session, tasks=tasks),
         today=today,
         calendar=calendar(settings.closed_days),
@@ -256,8 +342,8 @@ def kept(session: Session) -> dict[Key, str]:
 def test_each_deadline_stands_with_its_latest_step(precision: Precision) -> None:
     for number in range(0, 366, 3):
         today = CALENDAR.working_day_on_or_after(START.date() + number * DAY)
-        schedule = Schedule(RULES, CALENDAR, today)
-        latest = latest_steps(RULES, CALENDAR, today, precision)
+        schedule = Schedule(DEFAULT, CALENDAR, today)
+        latest = latest_steps(DEFAULT, CALENDAR, today, precision)
         for days in range(-200, 120):
             due = today + days * DAY
             steps = schedule.of_deadline(due, precision)

@@ -10,7 +10,7 @@ from functools import cache
 
 from tracker.domain.calendar import Calendar, easter
 from tracker.domain.reminder_facts import Key, People, TaskFacts
-from tracker.domain.reminder_steps import Rules
+from tracker.domain.reminder_rules import RuleBook
 from tracker.domain.reminders import Find, plan
 from tracker.domain.roles import Person, Role
 from tracker.domain.status import Status
@@ -18,7 +18,7 @@ from tracker.domain.status import Status
 KARI, LEAD, OTHER_LEAD, COORDINATOR, NEW = 1, 2, 3, 9, 5
 KS, HDIR = 10, 20
 DAY = dt.timedelta(days=1)
-RULES = Rules()
+RULES = RuleBook()
 
 
 @cache

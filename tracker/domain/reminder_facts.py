@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from tracker.domain.reminder_steps import StepKind
+from tracker.domain.reminder_rules import RuleAudience, Rules
+from tracker.domain.reminder_steps import OptionalKind, StepKind
 from tracker.domain.roles import Person, may_decide_for
 from tracker.domain.status import FINISHED, Precision, Status
 
@@ -19,8 +20,8 @@ class Audience(StrEnum):
     RESPONSIBLE = "responsible"
     LEADS = "leads"
     MAILBOX = "mailbox"
-    CONTRIBUTORS = "contributors"
-    """Leads of the contributing actors, or their shared mailboxes."""
+    COPY = "copy"
+    """Others who are reminded of a deadline because the task's rules say so."""
     COORDINATOR = "coordinator"
     AUTHOR = "author"
     """Who asked for what was decided, where that is nobody of the others."""
@@ -68,6 +69,7 @@ class TaskFacts:
     series: int
     status: Status | None
     created_on: dt.date
+    kind: str = ""
     owner_id: int | None = None
     responsible_id: int | None = None
     due: dt.date | None = None
@@ -85,6 +87,10 @@ class TaskFacts:
     """The report that it is done, where that waits to be confirmed."""
     deadline_request: Asked | None = None
     notices: tuple[Notice, ...] = ()
+    contributor_ids: tuple[int, ...] = ()
+    """The contributing actors, where the rules ask for them."""
+    snoozes: Mapping[int, dt.date] = field(default_factory=dict)
+    """By person: the first day on which they want to hear of it again."""
 
     @property
     def is_finished(self) -> bool:
@@ -115,6 +121,8 @@ class People:
     mailboxes: frozenset[int]
     """Actors with a shared mailbox."""
     coordinators: Sequence[Person]
+    declined: Mapping[int, Collection[OptionalKind]] = field(default_factory=dict)
+    """By person: the kinds they do without."""
 
     def receivers(self, task: TaskFacts) -> list[Receiver]:
         """Return who is reminded of `task`: the responsible person, else who stands in.
@@ -129,10 +137,47 @@ class People:
             found.append(Receiver(Audience.MAILBOX, f"actor:{task.owner_id}"))
         return found or self.coordinating()
 
+    def reminded(self, task: TaskFacts, rules: Rules) -> list[Receiver]:
+        """Return who is reminded of the deadline of `task`, each once.
+
+        Where the rules name nobody who can be reached, it is who is reminded as a rule.
+        """
+        usual = self.receivers(task)
+        if not rules.reaches_others:
+            return usual
+        found = {one.addressee: one for one in usual}
+        if RuleAudience.RESPONSIBLE not in rules.audience:
+            found = {}
+        for addressee in self._others(task, rules.audience):
+            found.setdefault(addressee, Receiver(Audience.COPY, addressee))
+        return list(found.values()) or usual
+
+    def _others(self, task: TaskFacts, audience: Collection[RuleAudience]) -> list[str]:
+        found: list[str] = []
+        if RuleAudience.LEADS in audience:
+            found += (one.addressee for one in self.leads_of(task))
+        if RuleAudience.CONTRIBUTORS in audience:
+            for actor_id in task.contributor_ids:
+                mailbox = [f"actor:{actor_id}"] if actor_id in self.mailboxes else []
+                found += [f"user:{lead}" for lead in self.leads.get(actor_id, ())] or mailbox
+        if RuleAudience.COORDINATOR in audience:
+            found += (one.addressee for one in self.coordinating())
+        return found
+
     def leads_of(self, task: TaskFacts) -> list[Receiver]:
         """Return the owner's leads."""
         leads = self.leads.get(task.owner_id, ()) if task.owner_id is not None else ()
         return [Receiver(Audience.LEADS, f"user:{user_id}") for user_id in leads]
+
+    def declines(self, receiver: Receiver, kind: OptionalKind | None) -> bool:
+        """Return whether `receiver` does without reminders of `kind`."""
+        prefix, _, number = receiver.addressee.partition(":")
+        return (
+            kind is not None
+            and bool(self.declined)
+            and prefix == "user"
+            and kind in self.declined.get(int(number), ())
+        )
 
     def coordinating(self) -> list[Receiver]:
         """Return the coordinators."""

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from tracker.domain.calendar import Calendar, first_of_next_month, next_monday
+from tracker.domain.reminder_rules import DEFAULT, Rules
 from tracker.domain.status import Precision
 
 
@@ -57,24 +58,15 @@ _SECTIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How many days before or after something a step comes."""
+class OptionalKind(StrEnum):
+    """The kinds of reminders that a person may do without."""
 
-    before: tuple[int, ...] = (30, 7, 0)
-    before_year_end: tuple[int, ...] = (90, 30, 0)
-    """For deadlines set as a year."""
-    late: int = 1
-    weeks: int = 4
-    """How often a late task is reminded weekly before it is reminded monthly."""
-    leads_told: int = 14
-    coordinator_told: int = 21
-    silence: int = 90
-    """Without an update for so long, a task without a deadline is asked about."""
-    answered: int = 7
-    """For so long an update satisfies the steps before the deadline."""
-    news: int = 30
-    """So long an event is worth telling to somebody who has not been told."""
+    DECISIONS = "decisions"
+    """What was decided about a report or a new deadline."""
+    UNSETTLED = "unsettled"
+    """What the forum has to settle, monthly."""
+    COPIES = "copies"
+    """Deadlines of tasks that others are responsible for, where the rules say so."""
 
 
 class Step(NamedTuple):
@@ -119,6 +111,8 @@ class Schedule:
         days = (
             self.rules.leads_told if kind is StepKind.ESCALATE_LEAD else self.rules.coordinator_told
         )
+        if days is None:
+            return ()
         return self.once(kind, "", due + dt.timedelta(days=days))
 
     def once(self, kind: StepKind, occurrence: str, nominal: dt.date) -> tuple[Step, ...]:
@@ -128,22 +122,16 @@ class Schedule:
     def until_decided(self, kind: StepKind, cause: int, since: dt.date) -> tuple[Step, ...]:
         """Return the steps that remind of a decision: at once, then weekly, then monthly.
 
-        `cause` is the id of the row that asked for it, on the date `since`.
+        `cause` is the id of the row that asked for it, on the date `since`. Other rules for some
+        tasks do not change that.
         """
-        repeats = ((kind, day.isoformat(), day) for _, day in _repeats(since, self.rules.weeks))
+        repeats = ((kind, day.isoformat(), day) for _, day in _repeats(since, DEFAULT))
         return tuple(self._reached_after(chain([(kind, str(cause), since)], repeats)))
 
     def monthly(self, kind: StepKind, since: dt.date) -> tuple[Step, ...]:
         """Return the step of this month; none before the month after `since`."""
         first = self.today.replace(day=1)
         return self.once(kind, first.strftime("%Y-%m"), first) if first > since else ()
-
-    def month_starts(self, first: dt.date) -> Iterator[dt.date]:
-        """Give the first working day of each month that begins between `first` and today."""
-        month = first_of_next_month(first)
-        while month <= self.today:
-            yield self.calendar.working_day_on_or_after(month)
-            month = first_of_next_month(month)
 
     def _before(self, due: dt.date, precision: Precision) -> Iterator[Step]:
         is_year = precision is Precision.YEAR
@@ -157,10 +145,10 @@ class Schedule:
             yield Step(str(-days), "", nominal, send_on)
 
     def _late(self, due: dt.date) -> Iterator[Step]:
-        if due >= self._limit:
+        if self.rules.late is None or due >= self._limit:
             return iter(())
         first = due + dt.timedelta(days=self.rules.late)
-        repeats = ((kind, day.isoformat(), day) for kind, day in _repeats(first, self.rules.weeks))
+        repeats = ((kind, day.isoformat(), day) for kind, day in _repeats(first, self.rules))
         return self._reached_after(chain([(str(self.rules.late), "", first)], repeats))
 
     def _reached_after(self, steps: Iterable[tuple[str, str, dt.date]]) -> Iterator[Step]:
@@ -173,9 +161,22 @@ class Schedule:
             yield Step(name, occurrence, nominal, send_on)
 
 
+def month_starts(calendar: Calendar, first: dt.date, last: dt.date) -> Iterator[dt.date]:
+    """Give the first working day of each month that begins after `first` and until `last`."""
+    month = first_of_next_month(first)
+    while month <= last:
+        yield calendar.working_day_on_or_after(month)
+        month = first_of_next_month(month)
+
+
 def is_before_deadline(name: str) -> bool:
     """Return whether the step comes strictly before the deadline."""
     return name.startswith("-")
+
+
+def is_of_deadline(name: str) -> bool:
+    """Return whether the step reminds of the deadline itself: before it, on the day or after."""
+    return section_of(name) in {Section.OVERDUE, Section.DUE_SOON}
 
 
 def is_reckoned_from_deadline(name: str) -> bool:
@@ -192,12 +193,32 @@ def section_of(name: str) -> Section:
     return _SECTIONS.get(StepKind(name), Section.NOTICES)
 
 
-def _repeats(after: dt.date, weeks: int) -> Iterator[tuple[StepKind, dt.date]]:
-    """Give the first `weeks` Mondays after `after`, then the first of each month, for ever."""
+def optional_kind(name: str, *, is_copy: bool) -> OptionalKind | None:
+    """Return the kind that a step belongs to, where a person may do without it."""
+    match name:
+        case StepKind.CONFIRMED | StepKind.DEADLINE_DECIDED:
+            return OptionalKind.DECISIONS
+        case StepKind.UNSETTLED:
+            return OptionalKind.UNSETTLED
+        case _:
+            return OptionalKind.COPIES if is_copy else None
+
+
+def nominal_day(name: str, occurrence: str, due: dt.date) -> dt.date | None:
+    """Return the day of a step before or after the deadline `due`; None for other steps."""
+    if name in {StepKind.WEEK, StepKind.MONTH}:
+        return dt.date.fromisoformat(occurrence)
+    if name.lstrip("-").isdigit():
+        return due + dt.timedelta(days=int(name))
+    return None
+
+
+def _repeats(after: dt.date, rules: Rules) -> Iterator[tuple[StepKind, dt.date]]:
+    """Give the Mondays after `after`, so many, then the first of each month, for ever."""
     day = after
-    for _ in range(weeks):
+    for _ in range(rules.weeks):
         day = next_monday(day)
         yield StepKind.WEEK, day
-    while True:
+    while rules.monthly:
         day = first_of_next_month(day)
         yield StepKind.MONTH, day

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tracker.domain.calendar import Calendar, first_of_next_month, next_monday
-from tracker.domain.reminder_steps import Rules, Schedule, Step
+from tracker.domain.reminder_rules import Rules
+from tracker.domain.reminder_steps import Schedule, Step
 from tracker.domain.status import Precision
 
 DAY: Final = dt.timedelta(days=1)
@@ -62,7 +63,7 @@ class Window:
 
     def ahead(self, precision: Precision) -> dt.date:
         """Return the last deadline of which a step has been reached by the window's last day."""
-        return max(found.last for found in self._before(precision))
+        return max((found.last for found in self._before(precision)), default=self.last)
 
     def told(self, days: int) -> Range:
         """Return the deadlines that are escalated in the window, so many days after."""
@@ -81,6 +82,8 @@ class Window:
             yield Range(self.first + days * DAY, last + days * DAY)
 
     def _late(self) -> Iterator[Range]:
+        if self.rules.late is None:
+            return
         first, last = self.reached
         late, weeks = self.rules.late * DAY, self.rules.weeks * WEEK
         yield Range(first - late, last - late)
@@ -88,7 +91,7 @@ class Window:
         if monday <= last:
             yield Range(monday - weeks - late, last - late - DAY)
         months = self.month_starts()
-        if months:
+        if months and self.rules.monthly:
             # The last of the Mondays is at least so far behind.
             yield Range(dt.date.min, months[-1] - late - max(weeks - WEEK, dt.timedelta()) - DAY)
 
@@ -96,10 +99,12 @@ class Window:
 def latest_steps(
     rules: Rules, calendar: Calendar, day: dt.date, precision: Precision
 ) -> list[Latest]:
-    """Return the latest step reached by the open day `day`, by deadline in ascending order."""
+    """Return the latest step reached by the open day `day`, by deadline in ascending order.
+
+    The rules must always have a step. Up to the first deadline it is the step of this month.
+    """
     schedule = Schedule(rules, calendar, day)
-    # Up to here the latest step is that of this month.
-    due = day.replace(day=1) - (rules.weeks * 7 + rules.late + 1) * DAY
+    due = day.replace(day=1) - (rules.weeks * 7 + (rules.late or 0) + 1) * DAY
     end = Window(rules, calendar, day, day).ahead(precision)
     found: list[Latest] = []
     while due <= end:

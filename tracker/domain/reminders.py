@@ -10,25 +10,31 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tracker.domain.calendar import EVERY_WEEK, Calendar
 from tracker.domain.reminder_facts import Audience, Key, Notice, People, Receiver, TaskFacts
+from tracker.domain.reminder_rules import RuleBook, Rules
 from tracker.domain.reminder_steps import (
-    Rules,
+    OptionalKind,
     Schedule,
     Section,
     Step,
     StepKind,
     is_before_deadline,
+    is_of_deadline,
     is_reckoned_from_deadline,
+    month_starts,
+    nominal_day,
+    optional_kind,
     section_of,
 )
 from tracker.domain.status import Status
 
+NOT_AHEAD: Final = dt.timedelta()
 ONE_SERIES: Final = 0
 """The series of steps that the deadline does not move: their occurrence tells them apart."""
 
@@ -81,6 +87,27 @@ class Line:
         return section_of(self.main.key.step)
 
 
+class _Schedules:
+    """The schedules of a day, one for each of the rules in the book."""
+
+    def __init__(
+        self, book: RuleBook, calendar: Calendar, today: dt.date, ahead: dt.timedelta = NOT_AHEAD
+    ) -> None:
+        self._book = book
+        self._calendar = calendar
+        self._today = today
+        self._ahead = ahead
+        self._by_rules: dict[Rules, Schedule] = {}
+
+    def of(self, task: TaskFacts) -> Schedule:
+        rules = self._book.of(task.id, task.kind, task.owner_id)
+        schedule = self._by_rules.get(rules)
+        if schedule is None:
+            schedule = Schedule(rules, self._calendar, self._today, self._ahead)
+            self._by_rules[rules] = schedule
+        return schedule
+
+
 class _Reached(NamedTuple):
     """Steps reached for one receiver, earliest first, of which only the last is worth sending."""
 
@@ -97,7 +124,7 @@ def plan(
     tasks: Iterable[TaskFacts],
     *,
     people: People,
-    rules: Rules,
+    rules: RuleBook,
     planned: Mapping[int, Collection[Key]],
     today: dt.date,
     calendar: Calendar,
@@ -112,18 +139,20 @@ def plan(
     """
     if calendar.is_closed(today):
         return
-    schedule = Schedule(rules, calendar, today)
+    schedules = _Schedules(rules, calendar, today)
     for task in tasks:
-        yield from _plan_one(task, people, planned.get(task.id, ()), schedule, busy)
+        yield from _plan_one(task, people, planned.get(task.id, ()), schedules.of(task), busy)
 
 
-def still_holds(key: Key, task: TaskFacts, *, people: People, rules: Rules, today: dt.date) -> bool:
+def still_holds(
+    key: Key, task: TaskFacts, *, people: People, rules: RuleBook, today: dt.date
+) -> bool:
     """Return whether a reminder planned earlier is still worth sending on `today`.
 
     It is not when the task, its owner or the receiver has changed so that it would not be planned
     any more, or when there has been an answer.
     """
-    schedule = _a_year_ahead(rules, today)
+    schedule = _a_year_ahead(rules.of(task.id, task.kind, task.owner_id), today)
     for reached in _reached(task, people, schedule):
         if reached.receiver != (key.audience, key.addressee) or reached.series != key.series:
             continue
@@ -133,7 +162,7 @@ def still_holds(key: Key, task: TaskFacts, *, people: People, rules: Rules, toda
     return False
 
 
-@lru_cache(maxsize=1)  # A morning's mails are all of one date.
+@lru_cache(maxsize=16)  # A morning's mails are all of one date.
 def _a_year_ahead(rules: Rules, today: dt.date) -> Schedule:
     # The day of a reminder had come when it was planned, whichever days were closed; so that is
     # not asked again.
@@ -141,7 +170,7 @@ def _a_year_ahead(rules: Rules, today: dt.date) -> Schedule:
 
 
 def next_escalation(
-    task: TaskFacts, *, people: People, rules: Rules, today: dt.date, calendar: Calendar
+    task: TaskFacts, *, people: People, rules: RuleBook, today: dt.date, calendar: Calendar
 ) -> tuple[StepKind, dt.date] | None:
     """Return which escalation of a late task comes after `today` and when, if any.
 
@@ -149,10 +178,12 @@ def next_escalation(
     """
     if task.due is None or task.due >= today:
         return None
-    horizon = Schedule(rules, calendar, task.due + dt.timedelta(days=366))
+    of_task = rules.of(task.id, task.kind, task.owner_id)
+    horizon = Schedule(of_task, calendar, task.due + dt.timedelta(days=366))
+    reminded = people.reminded(task, of_task)
     steps = [
         step
-        for reached in _escalations(task, task.due, people, people.receivers(task), horizon)
+        for reached in _escalations(task, task.due, people, reminded, horizon)
         for step in reached.steps
         if step.send_on > today
     ]
@@ -164,7 +195,7 @@ def forecast(
     tasks: Iterable[TaskFacts],
     *,
     people: People,
-    rules: Rules,
+    rules: RuleBook,
     planned: Mapping[int, Collection[Key]],
     first: dt.date,
     last: dt.date,
@@ -176,29 +207,35 @@ def forecast(
     The order is by task, then by day. `busy` are the addressees who have had the digest of
     `first`.
     """
-    horizon = Schedule(rules, calendar, last)
-    common = {calendar.working_day_on_or_after(first), *horizon.month_starts(first)}
+    horizon = _Schedules(rules, calendar, last)
+    common = {calendar.working_day_on_or_after(first), *month_starts(calendar, first, last)}
     if busy:
         common.add(calendar.working_day_on_or_after(first + dt.timedelta(days=1)))
-    schedules: dict[dt.date, Schedule] = {}
+    schedules: dict[dt.date, _Schedules] = {}
     for task in tasks:
         known = set(planned.get(task.id, ()))
         days = {
             step.send_on
-            for reached in _reached(task, people, horizon)
+            for reached in _reached(_awake(task), people, horizon.of(task))
             for step in reached.steps
             if reached.key(task, step) not in known
         }
+        days |= {calendar.working_day_on_or_after(until) for until in task.snoozes.values()}
         # Nothing can happen on other days than these, so that years are walked in no time.
         if days or task.notices or task.is_unsettled:
             days |= common
         for day in sorted(day for day in days if first <= day <= last):
-            schedule = schedules.get(day) or schedules.setdefault(
-                day, Schedule(rules, calendar, day)
+            of_day = schedules.get(day) or schedules.setdefault(
+                day, _Schedules(rules, calendar, day)
             )
-            found = list(_plan_one(task, people, known, schedule, busy if day == first else ()))
+            waits = busy if day == first else ()
+            found = list(_plan_one(task, people, known, of_day.of(task), waits))
             known.update(find.key for find in found)
             yield from ((day, find) for find in found if find.superseded is None)
+
+
+def _awake(task: TaskFacts) -> TaskFacts:
+    return replace(task, snoozes={}) if task.snoozes else task
 
 
 def digests(finds: Iterable[Find]) -> dict[str, list[Line]]:
@@ -236,11 +273,30 @@ def _plan_one(
         if reached.receiver.addressee in busy:
             continue
         latest = reached.steps[-1]
-        for step in reached.steps:
+        new = [step for step in reached.steps if reached.key(task, step) not in known]
+        told_on = _told_on(task, reached, known) if new else None
+        for step in new:
+            if told_on is not None and is_of_deadline(step.name) and step.nominal_on < told_on:
+                continue
+            superseded = _superseded(task, step, latest, schedule)
             key = reached.key(task, step)
-            if key not in known:
-                superseded = _superseded(task, step, latest, schedule)
-                yield Find(key, step.nominal_on, step.send_on, task.due, superseded)
+            yield Find(key, step.nominal_on, step.send_on, task.due, superseded)
+
+
+def _told_on(task: TaskFacts, reached: _Reached, known: Collection[Key]) -> dt.date | None:
+    """Return the day of the last step of the deadline that the receiver has been planned.
+
+    Steps before that day never come, so going back to earlier rules sends nothing again.
+    """
+    if task.due is None or reached.series == ONE_SERIES:
+        return None
+    same = (reached.series, *reached.receiver)
+    days = (
+        nominal_day(key.step, key.occurrence, task.due)
+        for key in known
+        if (key.series, key.audience, key.addressee) == same
+    )
+    return max((day for day in days if day is not None), default=None)
 
 
 def _superseded(task: TaskFacts, step: Step, latest: Step, schedule: Schedule) -> Reason | None:
@@ -257,10 +313,22 @@ def _reached(task: TaskFacts, people: People, schedule: Schedule) -> Iterator[_R
     """Give the steps that have been reached, by receiver; never an empty one."""
     receivers = people.receivers(task)
     if not task.is_finished:
-        if not task.is_paused(schedule.today):
-            yield from _of_owner(task, people, receivers, schedule)
-        yield from _of_coordinator(task, people, schedule)
+        snoozing = {
+            f"user:{user_id}" for user_id, until in task.snoozes.items() if schedule.today < until
+        }
+        for reached in _asked(task, people, receivers, schedule):
+            if reached.receiver.addressee not in snoozing:
+                yield reached
     yield from _notices(task, people, receivers, schedule)
+
+
+def _asked(
+    task: TaskFacts, people: People, receivers: list[Receiver], schedule: Schedule
+) -> Iterator[_Reached]:
+    """Give what somebody is asked to do."""
+    if schedule.rules.is_on and not task.is_paused(schedule.today):
+        yield from _of_owner(task, people, receivers, schedule)
+    yield from _of_coordinator(task, people, schedule)
 
 
 def _of_owner(
@@ -280,9 +348,13 @@ def _of_owner(
     if task.status is None:
         # What is not settled is never late.
         steps = tuple(step for step in steps if step.nominal_on <= task.due)
-    yield from _to(receivers, task.series, steps)
+    reminded = people.reminded(task, schedule.rules)
+    for receiver in reminded:
+        kind = OptionalKind.COPIES if receiver.audience is Audience.COPY else None
+        if not people.declines(receiver, kind):
+            yield from _to([receiver], task.series, steps)
     if task.status is not None and task.due < schedule.today:
-        yield from _escalations(task, task.due, people, receivers, schedule)
+        yield from _escalations(task, task.due, people, reminded, schedule)
 
 
 def _escalations(
@@ -311,6 +383,8 @@ def _question(task: TaskFacts, schedule: Schedule) -> tuple[Step, ...]:
         )
         if day is not None
     )
+    if schedule.rules.silence is None:
+        return ()
     asked_on = since + dt.timedelta(days=schedule.rules.silence)
     return schedule.once(StepKind.QUESTION, since.isoformat(), asked_on)
 
@@ -327,7 +401,8 @@ def _of_coordinator(task: TaskFacts, people: People, schedule: Schedule) -> Iter
         yield from _to(people.coordinating(), ONE_SERIES, steps)
     if task.is_unsettled:
         step = schedule.monthly(StepKind.UNSETTLED, task.created_on)
-        yield from _to(people.coordinating(), ONE_SERIES, step)
+        told = people.coordinating()
+        yield from _to(_without_declined(told, StepKind.UNSETTLED, people), ONE_SERIES, step)
 
 
 def _notices(
@@ -339,10 +414,18 @@ def _notices(
             continue
         seen = {f"user:{notice.by_id}"}
         step = schedule.once(notice.step, str(notice.cause), notice.on)
-        for receiver in _concerned(notice, task, people, receivers):
+        concerned = _concerned(notice, task, people, receivers)
+        for receiver in _without_declined(concerned, notice.step, people):
             if receiver.addressee not in seen:
                 seen.add(receiver.addressee)
                 yield from _to([receiver], ONE_SERIES, step)
+
+
+def _without_declined(
+    receivers: Iterable[Receiver], step: StepKind, people: People
+) -> list[Receiver]:
+    kind = optional_kind(step, is_copy=False)
+    return [receiver for receiver in receivers if not people.declines(receiver, kind)]
 
 
 def _concerned(

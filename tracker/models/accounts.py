@@ -97,7 +97,7 @@ class DeclinedMail(Base):
 
     user_id: Mapped[UserId] = mapped_column(primary_key=True)
     kind: Mapped[Code] = mapped_column(primary_key=True)
-    """A `tracker.domain.reminder_steps.Optional`."""
+    """A `tracker.domain.reminder_steps.OptionalKind`."""
 
 
 class CalendarFeed(Base):

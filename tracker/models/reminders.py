@@ -41,7 +41,7 @@ class ReminderRule(Base):
     scope: Mapped[Code] = mapped_column(unique=True)
     """`all`, `kind:<kind>`, `actor:<id>` (the tasks it owns) or `task:<id>`."""
     values: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """The fields of `tracker.domain.reminder_steps.Rules` by name."""
+    """The fields of `tracker.domain.reminder_rules.Rules` by name."""
     changed_at: Mapped[dt.datetime]
     changed_by_id: Mapped[UserId | None]
     version: Mapped[int] = mapped_column(default=1)

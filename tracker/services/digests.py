@@ -24,7 +24,7 @@ from tracker.mail.digest import ASKING, PARTS, Digest, Line, Notice
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, User
 from tracker.services import answer_links, closed_days, reminder_facts
 from tracker.services.digest_words import Words
-from tracker.services.reminder_facts import RULES, AnyRow, portions
+from tracker.services.reminder_facts import AnyRow, portions
 from tracker.services.tasks import unsettled_parts
 
 _Lines: TypeAlias = defaultdict[int, list[Key]]
@@ -152,7 +152,7 @@ class Digests:
     def _holds(self, key: Key) -> bool:
         task = self._facts.tasks.get(key.task_id)
         return task is not None and still_holds(
-            key, task, people=self._facts.people, rules=RULES, today=self._today
+            key, task, people=self._facts.people, rules=self._facts.rules, today=self._today
         )
 
     def _page(self, task_id: int) -> str:
@@ -171,7 +171,7 @@ class Digests:
             told = next_escalation(
                 self._facts.tasks[task_id],
                 people=self._facts.people,
-                rules=RULES,
+                rules=self._facts.rules,
                 today=self._today,
                 calendar=closed_days.calendar(self._settings.closed_days),
             )

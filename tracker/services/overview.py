@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from tracker.db import columns, objects, prepared
 from tracker.domain.flags import Flag
-from tracker.domain.reminder_steps import Rules
+from tracker.domain.reminder_rules import DEFAULT, SILENCE
 from tracker.domain.roles import Person
 from tracker.domain.status import ACTIVE, Assessment, Precision, Status
 from tracker.domain.updates import Standing, may_repeat
@@ -22,8 +22,6 @@ from tracker.services import ledger
 from tracker.services.progress import ActorNumbers, actors_with, flag
 from tracker.services.tasks import is_overdue, unsettled_parts, visible_to
 
-RULES: Final = Rules()
-"""What waits for a person is what the reminders would ask about."""
 SHOWN: Final = 5
 WAITING_SHOWN: Final = 25
 RECENT: Final = dt.timedelta(days=30)
@@ -171,13 +169,16 @@ def actor_standing(
 
 
 def _moments(*, now: dt.datetime, today: dt.date) -> dict[str, Any]:
-    """Return the days and moments that decide what a person is asked for."""
+    """Return the days and moments that decide what a person is asked for.
+
+    It is what the default rules of reminding would ask about.
+    """
     return {
         "today": today,
-        "soon": today + dt.timedelta(days=max(RULES.before)),
-        "year_end": today + dt.timedelta(days=max(RULES.before_year_end)),
-        "lately": now - dt.timedelta(days=RULES.answered),
-        "long_ago": now - dt.timedelta(days=RULES.silence),
+        "soon": today + dt.timedelta(days=max(DEFAULT.before)),
+        "year_end": today + dt.timedelta(days=max(DEFAULT.before_year_end)),
+        "lately": now - dt.timedelta(days=DEFAULT.answered),
+        "long_ago": now - dt.timedelta(days=SILENCE),
     }
 
 
@@ -325,7 +326,7 @@ def _waiting(task: Task, *, now: dt.datetime, today: dt.date) -> Waiting:
     raised = flag(task, last_word_at=task.last_update_at, today=today)
     # What was said a few days ago is not worth saying again, though a late task still waits.
     last_at = task.last_update_at
-    is_answered = last_at is not None and now - last_at <= dt.timedelta(days=RULES.answered)
+    is_answered = last_at is not None and now - last_at <= dt.timedelta(days=DEFAULT.answered)
     return Waiting(task, raised, not is_answered and may_repeat(standing, last, today=today))
 
 

@@ -34,11 +34,12 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker.domain.reminder_facts import Audience
+from tracker.domain.reminder_rules import ALL, DEFAULT, RuleBook, Rules
 from tracker.domain.reminder_steps import StepKind
 from tracker.domain.reminder_windows import DAY, Window, latest_steps
 from tracker.domain.roles import Role
 from tracker.domain.status import Precision, Status
-from tracker.models import DeadlineChange, Membership, Reminder, StatusUpdate, Task
+from tracker.models import DeadlineChange, Membership, Reminder, Snooze, StatusUpdate, Task
 from tracker.models.tasks import OPEN, UNSETTLED
 from tracker.models.updates import REPORT_ENDED
 from tracker.services.closed_days import calendar
@@ -51,10 +52,12 @@ from tracker.services.reminder_audiences import (
     some,
     some_other,
 )
-from tracker.services.reminder_facts import NEWS_DAYS, RULES
+from tracker.services.reminder_facts import NEWS_DAYS
 from tracker.services.tasks import visible_to
 
 Tasks: TypeAlias = Select[Any]
+To: TypeAlias = Callable[[Any], list[Condition]]
+"""Gives the ways in which somebody sought is concerned, by the column of the owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Sought:
     """
 
     settings: Settings
+    rules: RuleBook
     now: dt.datetime
     run_from: dt.date
     first: dt.date
@@ -120,7 +124,7 @@ class _Search:
         self._concerned = Concerned(sought.receivers)
         self._zone = ZoneInfo(sought.settings.timezone)
         self._calendar = calendar(sought.settings.closed_days)
-        self._window = Window(RULES, self._calendar, sought.first, sought.last)
+        self._groups = list(_groups(sought.rules))
 
     def branches(self) -> Iterator[Tasks]:
         """Give the searches."""
@@ -141,9 +145,7 @@ class _Search:
         days = (self._calendar.working_day_on_or_after(start) for start in starts)
         return next((day for day in days if sought.first <= day <= sought.last), None)
 
-    def _tasks(
-        self, *conditions: Condition, to: Callable[[Any], list[Condition]], owner: Any = _OWNER
-    ) -> Iterator[Tasks]:
+    def _tasks(self, *conditions: Condition, to: To, owner: Any = _OWNER) -> Iterator[Tasks]:
         """Give a search for each way in which somebody sought is concerned."""
         owners = self._sought.owner_ids
         of_owners = [] if owners is None else [owner.in_(owners)]
@@ -154,9 +156,7 @@ class _Search:
                 .where(*conditions, concerned, *of_owners)
             )
 
-    def _by_deadline(
-        self, *conditions: Condition, to: Callable[[Any], list[Condition]]
-    ) -> Iterator[Tasks]:
+    def _by_deadline(self, *conditions: Condition, to: To) -> Iterator[Tasks]:
         """Give such searches for open tasks by a range of deadlines."""
         return self._tasks(OPEN, *conditions, to=to, owner=Task.owner_id)
 
@@ -171,25 +171,44 @@ class _Search:
 
     def _new_steps(self) -> Iterator[Tasks]:
         """Give the tasks with a step that is reached within the days."""
-        window = self._window
+        for rules, applies in self._groups:
+            yield from self._new_steps_by(rules, applies)
+        window = Window(DEFAULT, self._calendar, self._sought.first, self._sought.last)
+        first, last = window.reached
+        resumed = and_(_STATUS == Status.ON_HOLD, Task.look_again_on.between(first, last))
+        yield from self._tasks(OPEN, resumed, to=self._concerned.to_anybody)
+        awake = select(Snooze.task_id).where(
+            Snooze.ended_at.is_(None), Snooze.until.between(first, last)
+        )
+        yield from self._tasks(OPEN, Task.id.in_(awake), to=_to_whomever)
+        months = window.month_starts()
+        if months:
+            entered = Task.created_at < self._midnight(months[-1])
+            yield from self._tasks(*_UNSETTLED, entered, to=self._concerned.to_coordinators)
+
+    def _new_steps_by(self, rules: Rules, applies: Condition) -> Iterator[Tasks]:
+        """Give those of them that some rules are the cause of, which apply to some tasks."""
+        window = Window(rules, self._calendar, self._sought.first, self._sought.last)
         first, last = window.reached
         for is_precise, precision in _PRECISIONS:
             for due in window.owners(precision):
                 yield from self._by_deadline(
+                    applies,
                     Task.deadline_key.between(*due),
                     is_precise,
                     self._is_active(last),
-                    to=self._concerned.to_owner,
+                    to=self._to_reminded(rules),
                 )
         for days, to in (
-            (RULES.leads_told, self._concerned.to_leads),
-            (RULES.coordinator_told, self._concerned.to_coordinators),
+            (rules.leads_told, self._concerned.to_leads),
+            (rules.coordinator_told, self._concerned.to_coordinators),
         ):
-            late = Task.deadline_key.between(*window.told(days))
-            yield from self._by_deadline(late, self._is_active(last), to=to)
-        resumed = and_(_STATUS == Status.ON_HOLD, Task.look_again_on.between(first, last))
-        yield from self._tasks(OPEN, resumed, to=self._concerned.to_anybody)
-        since, until = (day - RULES.silence * DAY for day in (first, last))
+            if days is not None:
+                late = Task.deadline_key.between(*window.told(days))
+                yield from self._by_deadline(applies, late, self._is_active(last), to=to)
+        if rules.silence is None:
+            return
+        since, until = (day - rules.silence * DAY for day in (first, last))
         began = or_(
             Task.created_at >= self._midnight(since),
             Task.assigned_at >= self._midnight(since),
@@ -197,37 +216,17 @@ class _Search:
             Task.deadline_none_on >= since,
             Task.look_again_on >= since,
         )
-        yield from self._tasks(OPEN, self._is_silent(until), began, to=self._concerned.to_owner)
-        months = window.month_starts()
-        if months:
-            entered = Task.created_at < self._midnight(months[-1])
-            yield from self._tasks(*_UNSETTLED, entered, to=self._concerned.to_coordinators)
+        silent = self._is_silent(until)
+        yield from self._tasks(OPEN, applies, silent, began, to=self._concerned.to_owner)
+
+    def _to_reminded(self, rules: Rules) -> To:
+        return _to_whomever if rules.reaches_others else self._concerned.to_owner
 
     def _reached_before(self, day: dt.date) -> Iterator[Tasks]:
         """Give what was reached by `day` and has not been planned."""
-        lead = and_(Membership.role == Role.LEAD, Membership.actor_id == Task.owner_id)
+        for rules, applies in self._groups:
+            yield from self._reached_before_by(rules, applies, day)
         coordinator = Membership.role == Role.COORDINATOR
-        concerned = [
-            (self._concerned.to_owner, self._is_unplanned(day)),
-            (
-                self._concerned.to_leads,
-                _is_untold(lead, StepKind.ESCALATE_LEAD, day - RULES.leads_told * DAY),
-            ),
-            (
-                self._concerned.to_coordinators,
-                _is_untold(
-                    coordinator, StepKind.ESCALATE_COORDINATOR, day - RULES.coordinator_told * DAY
-                ),
-            ),
-        ]
-        if self._sought.receivers is None:
-            # One look at each of the tasks is enough.
-            concerned = [(self._concerned.to_anybody, or_(*(found for _, found in concerned)))]
-        ahead = Window(RULES, self._calendar, day, day).ahead(Precision.YEAR)
-        for to, found in concerned:
-            yield from self._by_deadline(
-                Task.deadline_key <= ahead, self._is_active(day), found, to=to
-            )
         again = planned_for_person(StepKind.LOOK_AGAIN, cast(Task.look_again_on, String))
         yield from self._tasks(
             OPEN,
@@ -236,8 +235,6 @@ class _Search:
             ~again,
             to=self._concerned.to_owner,
         )
-        silent = self._is_silent(day - RULES.silence * DAY)
-        yield from self._tasks(OPEN, silent, to=self._concerned.to_owner)
         month = day.replace(day=1)
         told = planned(
             Audience.COORDINATOR,
@@ -251,6 +248,41 @@ class _Search:
             some(coordinator, ~told),
             to=self._concerned.to_coordinators,
         )
+
+    def _reached_before_by(self, rules: Rules, applies: Condition, day: dt.date) -> Iterator[Tasks]:
+        """Give those of them that some rules are the cause of, which apply to some tasks."""
+        lead = and_(Membership.role == Role.LEAD, Membership.actor_id == Task.owner_id)
+        coordinator = Membership.role == Role.COORDINATOR
+        concerned: list[tuple[To, Condition]] = [
+            (self._to_reminded(rules), self._is_unplanned(rules, day))
+        ]
+        for days, to, those, kind in (
+            (rules.leads_told, self._concerned.to_leads, lead, StepKind.ESCALATE_LEAD),
+            (
+                rules.coordinator_told,
+                self._concerned.to_coordinators,
+                coordinator,
+                StepKind.ESCALATE_COORDINATOR,
+            ),
+        ):
+            if days is not None:
+                concerned.append((to, _is_untold(those, kind, day - days * DAY)))
+        if self._sought.receivers is None:
+            # One look at each of the tasks is enough.
+            concerned = [(self._concerned.to_anybody, or_(*(found for _, found in concerned)))]
+        window = Window(rules, self._calendar, day, day)
+        ahead = max(window.ahead(precision) for _, precision in _PRECISIONS)
+        for those_sought, found in concerned:
+            yield from self._by_deadline(
+                applies,
+                Task.deadline_key <= ahead,
+                self._is_active(day),
+                found,
+                to=those_sought,
+            )
+        if rules.silence is not None:
+            silent = self._is_silent(day - rules.silence * DAY)
+            yield from self._tasks(OPEN, applies, silent, to=self._concerned.to_owner)
 
     def _news(self) -> Iterator[Tasks]:
         """Give what has happened lately and has not been told."""
@@ -312,10 +344,12 @@ class _Search:
             or_(_STATUS == Status.ONGOING, self._is_active(since)),
         )
 
-    def _is_unplanned(self, day: dt.date) -> Condition:
+    def _is_unplanned(self, rules: Rules, day: dt.date) -> Condition:
         """Return the condition under which the latest step by `day` has not been planned."""
+        if rules.reaches_others or not rules.always_have_a_step:
+            return true()
         of_day, of_year = (
-            latest_steps(RULES, self._calendar, day, precision)
+            latest_steps(rules, self._calendar, day, precision)
             for precision in (Precision.DAY, Precision.YEAR)
         )
 
@@ -343,6 +377,33 @@ class _Search:
     def _midnight(self, day: dt.date) -> dt.datetime:
         """Return the moment at which a local date begins."""
         return dt.datetime.combine(day, dt.time(), self._zone)
+
+
+def _groups(book: RuleBook) -> Iterator[tuple[Rules, Condition]]:
+    """Give the rules in use, each with the condition on the tasks that it applies to."""
+    scopes: dict[str, list[tuple[Any, Rules]]] = {"task": [], "actor": [], "kind": []}
+    for scope, rules in book.by_scope.items():
+        name, _, value = scope.partition(":")
+        if scope != ALL:
+            scopes[name].append((value if name == "kind" else int(value), rules))
+    columns = (("task", Task.id), ("actor", _OWNER), ("kind", func.coalesce(Task.kind, "")))
+    for rules in book.in_use():
+        applies: list[Condition] = []
+        others: list[Condition] = []
+        for name, column in columns:
+            own = [value for value, of_value in scopes[name] if of_value == rules]
+            if own:
+                applies.append(and_(column.in_(own), *others))
+            if scopes[name]:
+                others.append(column.not_in([value for value, _ in scopes[name]]))
+        if book.by_scope.get(ALL, DEFAULT) == rules:
+            applies.append(and_(true(), *others))
+        if rules.is_on:
+            yield rules, or_(*applies)
+
+
+def _to_whomever(_owner: Any) -> list[Condition]:
+    return [true()]
 
 
 _PRECISIONS: Final = (

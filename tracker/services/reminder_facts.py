@@ -13,22 +13,26 @@ from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from tracker.domain.reminder_facts import Asked, Key, Notice, People, TaskFacts
-from tracker.domain.reminder_steps import Rules, StepKind
+from tracker.domain.reminder_rules import DEFAULT, RuleAudience, RuleBook
+from tracker.domain.reminder_steps import OptionalKind, StepKind
 from tracker.domain.roles import Role
 from tracker.domain.status import Precision, Status
 from tracker.models import (
     Actor,
     DeadlineChange,
+    DeclinedMail,
     Membership,
     OutgoingEmail,
     Reminder,
     ReminderRun,
+    Snooze,
     StatusUpdate,
     Task,
+    TaskContributor,
     User,
 )
 from tracker.models.tasks import UNSETTLED
-from tracker.services import sessions
+from tracker.services import reminder_rules, sessions
 from tracker.services.tasks import visible_to
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -36,16 +40,16 @@ AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 Item = TypeVar("Item")
 
-RULES: Final = Rules()
 CHUNK: Final = 2000
 """Tasks read at a time, so that memory stays small."""
-NEWS_DAYS: Final = dt.timedelta(days=RULES.news + 1)
+NEWS_DAYS: Final = dt.timedelta(days=DEFAULT.news + 1)
 """So far back, at least, lies what is still told."""
 REACHABLE: Final = and_(User.active, User.email_failed_at.is_(None))
 """True of a person whom mail can reach."""
 
 _TASK_COLUMNS: Final = (
     Task.id,
+    Task.kind,
     Task.series,
     Task.status,
     Task.created_at,
@@ -77,18 +81,20 @@ class Facts:
 
     tasks: dict[int, TaskFacts]
     people: People
+    rules: RuleBook
 
 
 def of_tasks(
     session: Session, *, task_ids: Collection[int], now: dt.datetime, timezone: str
 ) -> Facts:
     """Return the facts of the tasks with these ids, by id, in few queries."""
+    rules = reminder_rules.book(session)
     tasks = {
         task.id: task
         for some in portions(sorted(task_ids))
-        for task in _read(session, some, now=now, timezone=timezone)
+        for task in _read(session, some, rules=rules, now=now, timezone=timezone)
     }
-    return Facts(tasks, people_of(session, tasks.values()))
+    return Facts(tasks, people_of(session, tasks.values()), rules)
 
 
 def people_of(session: Session, tasks: Collection[TaskFacts]) -> People:
@@ -101,6 +107,7 @@ def people_of(session: Session, tasks: Collection[TaskFacts]) -> People:
         if notice.author_id is not None
     }
     actor_ids = {task.owner_id for task in tasks if task.owner_id is not None}
+    actor_ids |= {actor_id for task in tasks for actor_id in task.contributor_ids}
     return _people(
         session,
         users=User.id.in_(user_ids),
@@ -118,13 +125,15 @@ def chunks(
     session: Session,
     *,
     task_ids: Sequence[int],
+    rules: RuleBook,
     now: dt.datetime,
     timezone: str,
     size: int = CHUNK,
 ) -> Iterator[list[TaskFacts]]:
     """Give the facts of the tasks with these ids, in that order, `size` at a time."""
     for some in portions(task_ids, size):
-        found = {task.id: task for task in _read(session, some, now=now, timezone=timezone)}
+        tasks = _read(session, some, rules=rules, now=now, timezone=timezone)
+        found = {task.id: task for task in tasks}
         yield [found[task_id] for task_id in some]
 
 
@@ -164,7 +173,12 @@ def planned_keys(session: Session, *, tasks: Sequence[TaskFacts]) -> dict[int, s
 
 
 def _read(
-    session: Session, task_ids: Collection[int], *, now: dt.datetime, timezone: str
+    session: Session,
+    task_ids: Collection[int],
+    *,
+    rules: RuleBook,
+    now: dt.datetime,
+    timezone: str,
 ) -> list[TaskFacts]:
     tasks = visible_to(None).with_only_columns(*_TASK_COLUMNS).where(Task.id.in_(task_ids))
     rows = session.connection().execute(tasks).all()
@@ -172,13 +186,47 @@ def _read(
     news = _News(timezone, now - NEWS_DAYS)
     news.read_updates(session, ids)
     news.read_deadline_changes(session, ids)
-    return [_task_facts(row, news) for row in rows]
+    snoozes = _snoozes(session, ids)
+    contributors = _contributors(session, ids, rules)
+    return [
+        _task_facts(row, news, snoozes.get(row.id, {}), tuple(contributors.get(row.id, ())))
+        for row in rows
+    ]
 
 
-def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
+def _snoozes(session: Session, ids: Sequence[int]) -> dict[int, dict[int, dt.date]]:
+    found: defaultdict[int, dict[int, dt.date]] = defaultdict(dict)
+    rows = session.connection().execute(
+        select(Snooze.task_id, Snooze.user_id, Snooze.until).where(
+            Snooze.task_id.in_(ids), Snooze.ended_at.is_(None)
+        )
+    )
+    for task_id, user_id, until in rows:
+        found[task_id][user_id] = until
+    return found
+
+
+def _contributors(session: Session, ids: Sequence[int], rules: RuleBook) -> dict[int, list[int]]:
+    """Return by task the contributing actors, where any rules ask for them."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    if any(RuleAudience.CONTRIBUTORS in of_some.audience for of_some in rules.in_use()):
+        rows = session.execute(
+            select(TaskContributor.task_id, TaskContributor.actor_id)
+            .where(TaskContributor.task_id.in_(ids))
+            .order_by(TaskContributor.actor_id)
+        )
+        for task_id, actor_id in rows:
+            found[task_id].append(actor_id)
+    return found
+
+
+def _task_facts(
+    row: AnyRow, news: _News, snoozes: dict[int, dt.date], contributor_ids: tuple[int, ...]
+) -> TaskFacts:
     # Unpacked at once: looking columns up by name takes longer than all the rules do.
     (
         task_id,
+        kind,
         series,
         status_code,
         created_at,
@@ -206,6 +254,7 @@ def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
         reported = news.reports.get(task_id) or Asked(0, created_on, None)
     return TaskFacts(
         id=task_id,
+        kind=kind,
         series=series,
         status=status,
         created_on=created_on,
@@ -221,6 +270,8 @@ def _task_facts(row: AnyRow, news: _News) -> TaskFacts:
         reported=reported,
         deadline_request=news.requests.get(task_id),
         notices=tuple(notices),
+        contributor_ids=contributor_ids,
+        snoozes=snoozes,
     )
 
 
@@ -358,4 +409,12 @@ def _people(session: Session, **only: ColumnElement[bool]) -> People:
         leads=leads,
         mailboxes=frozenset(session.scalars(narrowed(mailboxes, "actors"))),
         coordinators=[sessions.person_of(user) for user in coordinators],
+        declined=_declined(session),
     )
+
+
+def _declined(session: Session) -> dict[int, set[OptionalKind]]:
+    found: defaultdict[int, set[OptionalKind]] = defaultdict(set)
+    for user_id, kind in session.execute(select(DeclinedMail.user_id, DeclinedMail.kind)):
+        found[user_id].add(OptionalKind(kind))
+    return found

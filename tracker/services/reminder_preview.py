@@ -15,13 +15,14 @@ from config import Settings
 from tracker.domain import reminders as rules
 from tracker.domain.calendar import DAY
 from tracker.domain.reminder_facts import TaskFacts
+from tracker.domain.reminder_rules import RuleBook
 from tracker.domain.reminder_steps import Section
 from tracker.domain.reminders import Find, Line
 from tracker.models import Actor, Task, User
-from tracker.services import reminder_candidates, reminder_facts
+from tracker.services import reminder_candidates, reminder_facts, reminder_rules
 from tracker.services.closed_days import calendar
 from tracker.services.reminder_candidates import Sought
-from tracker.services.reminder_facts import RULES, portions
+from tracker.services.reminder_facts import portions
 from tracker.services.tasks import visible_to
 
 TASK_DAYS: Final = 50_000
@@ -85,9 +86,19 @@ class Foresight:
     """Foresees what the runs of the date `first` and later send, as things are at `now`."""
 
     def __init__(
-        self, session: Session, *, settings: Settings, now: dt.datetime, first: dt.date
+        self,
+        session: Session,
+        *,
+        settings: Settings,
+        now: dt.datetime,
+        first: dt.date,
+        rules: RuleBook | None = None,
     ) -> None:
-        """Read who has had the digest of `first`, so that what else there is waits."""
+        """Read who has had the digest of `first`, so that what else there is waits.
+
+        `rules`: what it would be with these instead of those in force.
+        """
+        self._rules = reminder_rules.book(session) if rules is None else rules
         self._session = session
         self._settings = settings
         self._now = now
@@ -98,6 +109,7 @@ class Foresight:
         """Return how to seek the tasks of the days `first` to `last`; `only` narrows that down."""
         return Sought(
             settings=self._settings,
+            rules=self._rules,
             now=self._now,
             run_from=self._first,
             first=first,
@@ -113,6 +125,7 @@ class Foresight:
         return reminder_facts.chunks(
             self._session,
             task_ids=task_ids,
+            rules=self._rules,
             now=self._now,
             timezone=self._settings.timezone,
             size=size,
@@ -125,7 +138,7 @@ class Foresight:
         coming = rules.forecast(
             tasks,
             people=reminder_facts.people_of(self._session, tasks),
-            rules=RULES,
+            rules=self._rules,
             planned=reminder_facts.planned_keys(self._session, tasks=tasks),
             first=self._first,
             last=last,

@@ -23,10 +23,15 @@ from tracker.domain import reminders as rules
 from tracker.domain.reminder_facts import Key
 from tracker.domain.reminders import Find
 from tracker.models import Reminder, ReminderRun
-from tracker.services import installation, outbox, reminder_candidates, reminder_facts
+from tracker.services import (
+    installation,
+    outbox,
+    reminder_candidates,
+    reminder_facts,
+    reminder_rules,
+)
 from tracker.services.closed_days import calendar
 from tracker.services.reminder_candidates import Sought
-from tracker.services.reminder_facts import RULES
 
 _KEY: Final = list(Key._fields)
 _INSERT: Final[dict[str, Callable[[Any], Any]]] = {
@@ -67,17 +72,18 @@ def plan_run(
     today = clock.local_date(now, settings.timezone)
     busy = reminder_facts.receivers_of(session, day=today, timezone=settings.timezone)
     people = reminder_facts.people(session)
+    book = reminder_rules.book(session)
     writer = _Writer(session, run, settings, now, today)
-    sought = Sought(settings=settings, now=now, run_from=today, first=today, last=today)
+    sought = Sought(settings=settings, rules=book, now=now, run_from=today, first=today, last=today)
     task_ids = reminder_candidates.ids(session, sought)
     for tasks in reminder_facts.chunks(
-        session, task_ids=task_ids, now=now, timezone=settings.timezone
+        session, task_ids=task_ids, rules=book, now=now, timezone=settings.timezone
     ):
         planned = reminder_facts.planned_keys(session, tasks=tasks)
         finds = rules.plan(
             tasks,
             people=people,
-            rules=RULES,
+            rules=book,
             planned=planned,
             today=today,
             calendar=calendar(settings.closed_days),
@@ -162,7 +168,7 @@ def cancel_stale(session: Session, *, task_id: int, now: dt.datetime, timezone: 
             Key(*(getattr(reminder, name) for name in _KEY)),
             facts.tasks[task_id],
             people=facts.people,
-            rules=RULES,
+            rules=facts.rules,
             today=clock.local_date(now, timezone),
         )
     ]
