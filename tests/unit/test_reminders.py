@@ -598,3 +598,14 @@ def test_a_reminder_holds_though_the_closed_days_have_changed_since_it_was_plann
     key = Key(1, 1, "responsible", "0", "", "user:1")
     monday = dt.date(2026, 9, 21)
     assert still_holds(key, task(due=monday), people=people(), rules=RULES, today=monday - 3 * DAY)
+
+
+def test_a_request_for_a_new_deadline_pauses_a_task_that_is_no_longer_on_hold_too() -> None:
+    friday = dt.date(2026, 6, 12)
+    held = task(
+        due=friday,
+        status=Status.ON_HOLD,
+        look_again_on=friday - 7 * DAY,
+        deadline_request=Asked(1, friday - 7 * DAY, KARI),
+    )
+    assert f"user:{KARI}" not in {find.key.addressee for find in Clock().run(friday, held)}

@@ -99,9 +99,10 @@ class TaskFacts:
 
     def is_paused(self, today: dt.date) -> bool:
         """Return whether the owner has answered, so that nothing is expected of them now."""
-        if self.status is Status.ON_HOLD:
-            return self.look_again_on is None or today < self.look_again_on
-        return self.status is Status.REPORTED_DONE or self.deadline_request is not None
+        if self.status is Status.REPORTED_DONE or self.deadline_request is not None:
+            return True
+        is_over = self.look_again_on is not None and self.look_again_on <= today
+        return self.status is Status.ON_HOLD and not is_over
 
 
 class Receiver(NamedTuple):
