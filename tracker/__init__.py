@@ -19,6 +19,7 @@ from tracker.db import Database
 from tracker.services import audit
 from tracker.services.tasks import LARGEST_ID
 from tracker.web import access, context, errors, templating
+from tracker.web.accounts import preferences
 from tracker.web.accounts.routes import blueprint as accounts
 from tracker.web.actors.routes import blueprint as actors
 from tracker.web.answers.routes import blueprint as answers
@@ -87,7 +88,8 @@ def create_app(
     for blueprint in FEATURES:
         app.register_blueprint(blueprint)
     access.init_app(app)
-    CSRFProtect(app)
+    # A mail program that unsubscribes has no cookie; the address in the mail is the proof.
+    CSRFProtect(app).exempt(f"{preferences.__name__}.{preferences.unsubscribe_now.__name__}")
     errors.init_app(app)
     for command in COMMANDS:
         app.cli.add_command(command)

@@ -26,12 +26,15 @@ NOT_SAID: Final = {
     "accounts.link": "the page one wanted is the answer",
     "accounts.demonstration": "the page one wanted is the answer",
     "accounts.language": "the page itself changes its language",
+    "accounts.unsubscribe_now": "a mail program wants no other page; this one says it",
 }
 WAYS_BACK: Final = {
+    "accounts.cancel_absence": "accounts.absences_of",
     "accounts.deactivate": "accounts.reactivate",
     "accounts.take_role": "accounts.give_role",
     "answers.answer": "answers.answer",
     "answers.no_change": "answers.answer",
+    "tasks.snooze": "tasks.end_snooze",
     "updates.confirm": "updates.reopen",
     "updates.decide_deadline": "tasks.deadline",
     "updates.drop": "updates.reopen",
@@ -85,6 +88,12 @@ def _accounts(walk: Walk, database: Database, as_user: Sign) -> None:
     one, boss = as_user(new), as_user(admin)
     walk.fill_in(one, "accounts.account", {"name": "Ola"})
     walk.fill_in(one, "accounts.password", {"new_password": "fire ord på rad"})
+    today = make.TODAY.isoformat()
+    days = {"first_on": today, "last_on": today}
+    walk.fill_in(one, "accounts.own_absences", days)
+    walk.press(one, "accounts.cancel_absence", absence_id=1)
+    walk.fill_in(boss, "accounts.absences_of", days, user_id=new.id)
+    walk.fill_in(one, "accounts.mail_preferences", {"wanted": ["copies"]})
     walk.press(one, "accounts.sign_out_browser", session_id=other.id)
     walk.press(one, "accounts.sign_out_everywhere")
     walk.press(as_user(new), "accounts.sign_out")
@@ -122,6 +131,9 @@ def _statuses(walk: Walk, scene: Scene, as_user: Sign) -> None:
     walk.fill_in(kari, "updates.deadline", ask, **task)
     walk.fill_in(siri, "updates.decide_deadline", {"decision": "reject", **why}, **task)
     walk.fill_in(siri, "tasks.deadline", {"deadline": later, **why}, **task)
+    pause = {"until": str(make.TODAY + 80 * DAY), "reason": "Ferie"}
+    walk.fill_in(siri, "tasks.snooze", pause, **task)
+    walk.press(siri, "tasks.end_snooze", **task)
     walk.fill_in(kari, "updates.update", done, **task)
     walk.fill_in(kari, "updates.take_back", {}, **task)
     walk.fill_in(kari, "updates.update", done, **task)

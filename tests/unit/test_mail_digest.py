@@ -98,6 +98,7 @@ Spørsmål? Svar på denne e-posten, så hjelper sekretariatet deg.
 Du får denne fordi du er saksansvarlig.
 Kommende varsler: https://oppfolging.example/reminders
 Endre språk: https://oppfolging.example/account
+Hva som kommer på e-post: https://oppfolging.example/account/mail
 
 Oppfølging av anbefalinger
 https://oppfolging.example

@@ -35,6 +35,7 @@ OPEN_TO_ALL = {
     "/answer/<token>/not-mine",
     "/answer/<token>/renew",
     "/answer/<token>/thanks",
+    "/unsubscribe/<token>",
     # For machines, without names of people.
     "/healthz",
     "/healthz/reminders",

@@ -9,7 +9,7 @@ import datetime as dt
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracker import i18n
 from tracker.domain.reminder_steps import Section
@@ -58,6 +58,7 @@ _ROLES: Final = {
     "leads": N_("the lead of %(actor)s"),
     "coordinator": N_("a member of the forum's secretariat"),
     "author": N_("the one who asked for what has been decided"),
+    "copy": N_("to be copied in, by the rules for these tasks"),
 }
 """What a person is to whom a digest goes; a shared mailbox is no person."""
 
@@ -140,6 +141,13 @@ class Line:
         return _("Without an answer, the secretariat will be told on %(day)s.", day=day)
 
 
+class Absent(NamedTuple):
+    """Somebody who is away, and whose mail goes to a substitute."""
+
+    name: str
+    last_on: dt.date
+
+
 @dataclass(frozen=True, kw_only=True)
 class Digest:
     """One receiver's mail of one local date."""
@@ -153,6 +161,10 @@ class Digest:
     audiences: tuple[str, ...]
     """Keys of `_ROLES`, the most personal first; or the shared mailbox alone."""
     lines: tuple[Line, ...]
+    absent: Absent | None = None
+    """Whose mail it is, where the receiver stands in."""
+    unsubscribe_url: str = ""
+    """Switches off the kinds in it that its receiver may do without; empty: there are none."""
 
     def __post_init__(self) -> None:
         """An empty mail is never sent, so it cannot be made either."""
@@ -169,6 +181,11 @@ class Digest:
 
     def subject(self) -> str:
         """Count what waits and name the nearest date; never more than is due."""
+        if self.absent:
+            return _("For %(name)s: %(subject)s", name=self.absent.name, subject=self._subject())
+        return self._subject()
+
+    def _subject(self) -> str:
         parts = self._subject_parts()
         if not parts:
             return _news(self._in(Section.NOTICES))
@@ -186,6 +203,16 @@ class Digest:
         """Name the first tasks, for what a list of mails shows beside the subject."""
         first = [line for _heading, lines in self.sections() for line in lines][:3]
         return ", ".join(f"{line.ref} {line.title}" for line in first)
+
+    def standing_in(self) -> str:
+        """Say for whom the receiver stands in; empty where it is the own mail."""
+        if self.absent is None:
+            return ""
+        return _(
+            "%(name)s is away until %(day)s, and you stand in.",
+            name=self.absent.name,
+            day=i18n.format_date_long(self.absent.last_on),
+        )
 
     def introduction(self) -> str:
         """Say in one or two sentences what the mail wants."""
@@ -205,6 +232,12 @@ class Digest:
         if self.shared_mailbox:
             return _(
                 "You get this because this is the shared mailbox of %(actor)s.", actor=self.actor
+            )
+        if self.absent:
+            return _(
+                "You get this because you stand in for %(name)s, who is away until %(day)s.",
+                name=self.absent.name,
+                day=i18n.format_date_long(self.absent.last_on),
             )
         roles = [_(_ROLES[key]) % {"actor": self.actor} for key in self.audiences]
         return _("You get this because you are %(roles)s.", roles=i18n.format_list(roles))

@@ -77,6 +77,7 @@ class Succession:
 class Colleague:
     """Somebody at the actor."""
 
+    id: int
     name: str
     roles: Sequence[str]
 
@@ -276,7 +277,7 @@ def _people(session: Session, actor_id: int) -> list[Colleague]:
     people: dict[int, tuple[str, list[str]]] = {}
     for user_id, name, role in rows:
         people.setdefault(user_id, (name, []))[1].append(role)
-    return [Colleague(name, roles) for name, roles in people.values()]
+    return [Colleague(user_id, name, roles) for user_id, (name, roles) in people.items()]
 
 
 def _require_editor(by: Person) -> None:

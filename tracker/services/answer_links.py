@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.models import AnswerLink, OutgoingEmail
@@ -25,25 +25,34 @@ def issue(
     session: Session,
     *,
     wanted: Iterable[tuple[OutgoingEmail, Collection[int]]],
+    instead: Mapping[int, int] | None = None,
     now: dt.datetime,
 ) -> dict[tuple[int, int], int]:
     """Return the ids of links by mail and task, making those that there are not yet.
 
-    `wanted` names the mails, each with the ids of its tasks.
+    `wanted` names the mails, each with the ids of its tasks; `instead` by mail the person to whom
+    it goes in place of its addressee. A link answers in the name of whom its mail went to last.
     """
+    to = instead or {}
     connection = session.connection()
     tasks_of = {email.id: (email, task_ids) for email, task_ids in wanted}
     existing = connection.execute(
-        select(AnswerLink.email_id, AnswerLink.task_id, AnswerLink.id).where(
+        select(AnswerLink.email_id, AnswerLink.task_id, AnswerLink.id, AnswerLink.user_id).where(
             AnswerLink.email_id.in_(tasks_of)
         )
-    )
-    found = {(email_id, task_id): link_id for email_id, task_id, link_id in existing}
+    ).all()
+    found = {(row.email_id, row.task_id): row.id for row in existing}
+    for row in existing:
+        user_id = to.get(row.email_id, tasks_of[row.email_id][0].user_id)
+        if row.user_id != user_id:
+            session.execute(
+                update(AnswerLink).where(AnswerLink.id == row.id).values(user_id=user_id)
+            )
     missing = [
         {
             "email_id": email.id,
             "task_id": task_id,
-            "user_id": email.user_id,
+            "user_id": to.get(email.id, email.user_id),
             "actor_id": email.actor_id,
             "created_at": now,
             "expires_at": now + LIFETIME,

@@ -13,6 +13,7 @@ from tracker.mail.outcomes import Outcome, Result
 from tracker.models import Actor, DeliveryAttempt, Installation, OutgoingEmail, Reminder, Task, User
 from tracker.services.delivery_claims import Attempt, let_go, without_secret
 from tracker.services.letters import Letter
+from tracker.services.outbox import receiver_of
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,8 @@ def record(
         values |= {"next_attempt_at": now + _wait(attempt.email.attempts + 1)}
     held = _let_go(session, attempt, values)
     if held and outcome.result is Result.BAD_ADDRESS:
-        _undeliverable(session, attempt.email, outcome.answer, now=now)
+        sent_to = letter.sent_to if letter else None
+        undeliverable(session, attempt.email, sent_to, outcome.answer, now=now)
     return held
 
 
@@ -145,25 +147,37 @@ def _let_go(session: Session, attempt: Attempt, values: dict[str, Any]) -> bool:
     return is_held
 
 
-def _addressed(letter: Letter | None) -> dict[str, str]:
+def _addressed(letter: Letter | None) -> dict[str, str | None]:
     if letter is None:
         return {}
     email = letter.email
-    return {"to_address": email.to.address, "locale": email.locale, "subject": email.subject}
+    return {
+        "sent_to": letter.sent_to,
+        "to_address": email.to.address,
+        "locale": email.locale,
+        "subject": email.subject,
+    }
 
 
-def _undeliverable(
-    session: Session, email: OutgoingEmail, answer: str, *, now: dt.datetime
+def undeliverable(
+    session: Session,
+    email: OutgoingEmail,
+    sent_to: str | None,
+    answer: str,
+    *,
+    reason: str = "bad_address",
+    now: dt.datetime,
 ) -> None:
-    """Note an address that does not exist, and say who needs a new contact."""
-    if email.user_id is not None:
-        session.execute(
-            update(User)
-            .where(User.id == email.user_id)
-            .values(email_failed_at=now, email_failure=answer)
-        )
-    if email.actor_id is not None:
-        session.execute(update(Actor).where(Actor.id == email.actor_id).values(email_failed_at=now))
+    """Note an address that takes no mail, and say who needs a new contact.
+
+    `sent_to` is the substitute whom it went to, if any; `answer` the mail server's words.
+    """
+    failed = {"email_failed_at": now, "email_failure": answer}
+    receiver = receiver_of(sent_to or email.addressee)
+    if receiver["user_id"] is not None:
+        session.execute(update(User).where(User.id == receiver["user_id"]).values(failed))
+    if receiver["actor_id"] is not None:
+        session.execute(update(Actor).where(Actor.id == receiver["actor_id"]).values(failed))
     lines = select(Reminder.task_id).where(
         Reminder.email_id == email.id, Reminder.state == "planned"
     )
@@ -173,7 +187,7 @@ def _undeliverable(
         .values(needs_contact_since=now)
     )
     # A cancelled step may be planned anew, then for whoever stands in.
-    settle_lines(session, email.id, state="cancelled", reason="bad_address", now=now)
+    settle_lines(session, email.id, state="cancelled", reason=reason, now=now)
 
 
 def _address_works(session: Session, email: OutgoingEmail) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -18,11 +18,12 @@ from config import Settings
 from tracker import i18n
 from tracker.clock import local_date
 from tracker.domain.reminder_facts import Audience, Key
-from tracker.domain.reminder_steps import Section, StepKind, section_of
+from tracker.domain.reminder_steps import Section, StepKind, optional_kind, section_of
 from tracker.domain.reminders import next_escalation, still_holds
-from tracker.mail.digest import ASKING, PARTS, Digest, Line, Notice
+from tracker.domain.roles import Person
+from tracker.mail.digest import ASKING, PARTS, Absent, Digest, Line, Notice
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, User
-from tracker.services import answer_links, closed_days, reminder_facts
+from tracker.services import answer_links, closed_days, preferences, reminder_facts
 from tracker.services.digest_words import Words
 from tracker.services.reminder_facts import AnyRow, portions
 from tracker.services.tasks import unsettled_parts
@@ -73,9 +74,11 @@ class Digests:
         session: Session,
         emails: Sequence[OutgoingEmail],
         *,
+        instead: Mapping[int, Person],
         settings: Settings,
         now: dt.datetime,
     ) -> None:
+        """Read them. `instead` names by mail the substitutes of those who are away."""
         self._settings = settings
         self._today = local_date(now, settings.timezone)
         planned = session.connection().execute(
@@ -106,16 +109,34 @@ class Digests:
             )
         self._words = Words(session, self._keys(), settings.timezone)
         asked = [
-            (email, [task_id for task_id, keys in self._lines[email.id].items() if _asks(keys)])
-            for email in emails
+            (email, list(self._answerable(email.id, instead.get(email.id)))) for email in emails
         ]
-        self._links = answer_links.issue(session, wanted=asked, now=now)
+        self._links = answer_links.issue(
+            session,
+            wanted=asked,
+            instead={email_id: person.user_id for email_id, person in instead.items()},
+            now=now,
+        )
+
+    def _answerable(self, email_id: int, substitute: Person | None) -> Iterator[int]:
+        """Give the tasks of a mail that its receiver may answer for without signing in."""
+        for task_id, keys in self._lines[email_id].items():
+            owner_id = self._words.tasks[task_id].owner_id
+            if _asks(keys) and (substitute is None or owner_id in substitute.member_of):
+                yield task_id
 
     def has_lines(self, email: OutgoingEmail) -> bool:
         """Return whether there is anything left to say."""
         return bool(self._lines[email.id])
 
-    def build(self, email: OutgoingEmail, *, receiver: User | Actor, locale: str) -> Built:
+    def build(
+        self,
+        email: OutgoingEmail,
+        *,
+        receiver: User | Actor,
+        absent: Absent | None,
+        locale: str,
+    ) -> Built:
         """Return what `email` says; the database is asked nothing more."""
         lines = self._lines[email.id]
         links = {
@@ -127,6 +148,9 @@ class Digests:
             for task_id in lines
             if (link_id := self._links.get((email.id, task_id))) is not None
         }
+        unsubscribe_url = ""
+        if isinstance(receiver, User) and absent is None:
+            unsubscribe_url = self._unsubscribe_url(receiver.id, lines)
         with i18n.use_locale(locale):
             digest = Digest(
                 today=self._today,
@@ -137,6 +161,8 @@ class Digests:
                     else _employer(receiver, self._words.owners(lines))
                 ),
                 shared_mailbox=isinstance(receiver, Actor),
+                absent=absent,
+                unsubscribe_url=unsubscribe_url,
                 audiences=_audiences(lines),
                 lines=tuple(
                     self._line(task_id, keys, link=links.get(task_id), locale=locale)
@@ -144,7 +170,26 @@ class Digests:
                 ),
             )
         secrets = {url: self._page(task_id) for task_id, url in links.items()}
+        if unsubscribe_url:
+            secrets[unsubscribe_url] = f"{self._settings.base_url}/account/mail"
         return Built(digest=digest, secrets=secrets)
+
+    def _unsubscribe_url(self, user_id: int, lines: _Lines) -> str:
+        """Return what switches off the kinds among these lines that may be, empty for none."""
+        kinds = {
+            kind
+            for keys in lines.values()
+            for key in keys
+            if (kind := optional_kind(key.step, is_copy=key.audience == Audience.COPY))
+        }
+        if not kinds:
+            return ""
+        return preferences.address(
+            user_id,
+            kinds,
+            base_url=self._settings.base_url,
+            secret_key=self._settings.secret_key,
+        )
 
     def _keys(self) -> list[Key]:
         return [key for lines in self._lines.values() for keys in lines.values() for key in keys]

@@ -12,11 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from config import Settings
+from tracker.clock import local_date
+from tracker.domain.absences import Away, stand_in
 from tracker.mail import letters
+from tracker.mail.digest import Absent
 from tracker.mail.letters import Frame, Rendered
 from tracker.mail.message import Email, Mailbox
 from tracker.models import Actor, Membership, OutgoingEmail, Task, User
-from tracker.services import answer_links, installation
+from tracker.services import absences, answer_links, installation, outbox, sessions
 from tracker.services.digests import Digests, title_of
 
 SENDER_NAME: Final = "Oppfølging"
@@ -31,6 +34,8 @@ class Letter:
     """Addresses that let in whoever has them, with what stands in their place in the copy."""
     had_failed: bool
     """Whether the receiver's address had been found not to work."""
+    sent_to: str | None = None
+    """The substitute (`user:<id>`) to whom it goes instead."""
 
     def copy(self) -> Rendered:
         """Return the words without the secrets, to be kept."""
@@ -44,6 +49,7 @@ class Letter:
 class _Words:
     rendered: Rendered
     secrets: Mapping[str, str] = field(default_factory=dict)
+    unsubscribe_url: str = ""
 
 
 _Write: TypeAlias = Callable[[], _Words]
@@ -57,6 +63,8 @@ class _Order:
     email: OutgoingEmail
     receiver: User | Actor | None
     """None: an address of nobody known."""
+    absent: Absent | None
+    """Whose mail it is, where it goes to a substitute."""
     frame: Frame
     settings: Settings
     now: dt.datetime
@@ -101,10 +109,13 @@ class Draft:
             locale=self.order.frame.locale,
             kind=email.kind,
             sent_at=self.order.now,
+            unsubscribe_url=words.unsubscribe_url,
             list_id=f"reminders.{host}" if email.kind == "digest" else "",
         )
         had_failed = isinstance(receiver, User) and receiver.email_failed_at is not None
-        return Letter(finished, words.secrets, had_failed)
+        instead = isinstance(receiver, User) and receiver.id != email.user_id
+        sent_to = outbox.to_user(receiver.id) if isinstance(receiver, User) and instead else None
+        return Letter(finished, words.secrets, had_failed, sent_to)
 
 
 def drafts(
@@ -115,10 +126,16 @@ def drafts(
     However many digests there are, the number of queries is the same. Lines of theirs that no
     longer hold are cancelled along the way.
     """
-    receivers = _Receivers(session, emails)
+    away = absences.of_day(session, day=local_date(now, settings.timezone))
+    receivers = _Receivers(session, emails, away)
     digests = Digests(
         session,
         [email for email in emails if email.kind == "digest"],
+        instead={
+            email.id: sessions.person_of(substitute)
+            for email in emails
+            if (substitute := receivers.substitute_of(email)) is not None
+        },
         settings=settings,
         now=now,
     )
@@ -136,6 +153,7 @@ def drafts(
             session=session,
             email=email,
             receiver=receiver,
+            absent=receivers.absent(email),
             frame=frame,
             settings=settings,
             now=now,
@@ -148,10 +166,14 @@ def drafts(
 
 
 class _Receivers:
-    """Those to whom some mails go."""
+    """Those to whom some mails go; reminders of who is away go to a substitute."""
 
-    def __init__(self, session: Session, emails: Sequence[OutgoingEmail]) -> None:
-        user_ids = {email.user_id for email in emails}
+    def __init__(
+        self, session: Session, emails: Sequence[OutgoingEmail], away: Mapping[int, Away]
+    ) -> None:
+        self._away = away
+        user_ids = {email.user_id for email in emails if email.user_id is not None}
+        user_ids |= {stand_in(user_id, away=away) for user_id in user_ids}
         users = session.scalars(
             select(User)
             .where(User.id.in_(user_ids))
@@ -162,10 +184,24 @@ class _Receivers:
         actors = session.scalars(select(Actor).where(Actor.id.in_(actor_ids))) if actor_ids else ()
         self._actors = {actor.id: actor for actor in actors}
 
+    def substitute_of(self, email: OutgoingEmail) -> User | None:
+        """Return to whom a digest goes because the addressee is away; None: to the addressee."""
+        if email.kind != "digest" or email.user_id is None:
+            return None
+        found = self._users[stand_in(email.user_id, away=self._away)]
+        is_reachable = found.active and found.email_failed_at is None
+        return found if is_reachable and found.id != email.user_id else None
+
+    def absent(self, email: OutgoingEmail) -> Absent | None:
+        """Return whose mail a substitute gets, and until when that is so."""
+        if email.user_id is None or self.substitute_of(email) is None:
+            return None
+        return Absent(self._users[email.user_id].name, self._away[email.user_id].last_on)
+
     def of(self, email: OutgoingEmail) -> User | Actor | None:
         """Return the person or the actor; None where the mail goes to a bare address."""
         if email.user_id is not None:
-            return self._users[email.user_id]
+            return self.substitute_of(email) or self._users[email.user_id]
         return None if email.actor_id is None else self._actors[email.actor_id]
 
 
@@ -188,8 +224,11 @@ def _digest(order: _Order) -> _Write | None:
         return None
 
     def write() -> _Words:
-        built = order.digests.build(email, receiver=receiver, locale=order.frame.locale)
-        return _Words(letters.digest(order.frame, built.digest), built.secrets)
+        built = order.digests.build(
+            email, receiver=receiver, absent=order.absent, locale=order.frame.locale
+        )
+        rendered = letters.digest(order.frame, built.digest)
+        return _Words(rendered, built.secrets, built.digest.unsubscribe_url)
 
     return write
 

@@ -27,6 +27,13 @@ MESSAGES = {
     ),
     "choose_progress": N_("Choose one of the answers."),
     "contributor_sets_no_status": N_("Only the owner of the task can change its status."),
+    "absence_ends_before_start": N_("Choose a last day that is not before the first."),
+    "absence_is_over": N_("These days have passed. Choose a last day ahead."),
+    "absence_overlaps": N_(
+        "An absence is noted for some of these days already. End that one first."
+    ),
+    "absence_too_far": N_("Choose a first day within a year."),
+    "absence_too_long": N_("Choose days within a year of the first."),
     "csrf": N_("The form was too old or did not come from this site. Go back and try once more."),
     "date_missing": N_("Write a date, or choose that there is to be no deadline."),
     "date_past": N_("The date has passed. Choose one ahead."),
@@ -66,6 +73,7 @@ MESSAGES = {
     "look_again_past": N_("Choose a day after today."),
     "no_access_rule": N_("Nobody may use this page."),
     "no_demonstration": N_("This is possible on a demonstration only."),
+    "no_such_absence": N_("There is no such absence, or it has been taken back."),
     "no_such_actor": N_("Choose an organisation in the list."),
     "no_such_actor_page": N_("There is no such actor."),
     "no_such_goal": N_("Choose among the goals in the list."),
@@ -114,6 +122,7 @@ MESSAGES = {
         "A password needs at least %(shortest)s characters. A few words in a row are easy to "
         "remember."
     ),
+    "pause_too_long": N_("Choose a day within %(most)s days."),
     "precision_missing": N_("Say how precise the date is."),
     "quote_needs_source": N_("Choose the source that the quote is from."),
     "ref_malformed": N_("Write letters, a hyphen and a number, such as DIFI-7."),
@@ -133,6 +142,11 @@ MESSAGES = {
     ),
     "source_key_taken": N_("There is a source with the abbreviation %(key)s already."),
     "state_your_name": N_("Write your name."),
+    "no_such_substitute": N_("Choose a colleague in the list."),
+    "substitutes_in_circle": N_(
+        "This would go in a circle: the substitute is away too, and this person stands in. Choose "
+        "somebody else."
+    ),
     "text_too_long": N_("The text has %(length)s characters, and %(most)s is the most that fits."),
     "too_many_tasks": N_("Choose no more than %(most)s tasks at once."),
     "wrong_current_password": N_("This is not your present password."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
 from tracker.i18n import N_, get_locale, gettext
@@ -60,6 +61,11 @@ NOTE_KINDS: Final[dict[str, str]] = {
     "proposal": N_("Proposal"),
     "theme": N_("Topic"),
     "remark": N_("Remark"),
+}
+OPTIONAL_MAIL: Final[dict[str, str]] = {
+    OptionalKind.DECISIONS: N_("What was decided about a report or a new deadline"),
+    OptionalKind.UNSETTLED: N_("What the forum has to settle, monthly"),
+    OptionalKind.COPIES: N_("Copies of reminders of tasks that others are responsible for"),
 }
 PARTS: Final = digest.PARTS
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}

@@ -6,16 +6,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import request
-from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms import (
+    DateField,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
 from wtforms.validators import DataRequired, InputRequired
 
 from tracker.domain.roles import Person, Role
 from tracker.i18n import _
 from tracker.i18n import lazy_gettext as _l
-from tracker.models import Actor
+from tracker.models import Actor, User
 from tracker.services.accounts import LONGEST_NAME
-from tracker.web.forms import BaseForm, Longest
-from tracker.web.words import LANGUAGES, ROLES, choices
+from tracker.web.forms import DATES, BaseForm, Longest
+from tracker.web.words import LANGUAGES, OPTIONAL_MAIL, ROLES, choices
 
 GIVEN_BY_LEAD = (Role.MEMBER, Role.LEAD)
 
@@ -99,3 +107,34 @@ class RoleForm(BaseForm):
 
 class NewPersonForm(RoleForm, PersonForm):
     """Somebody who is to come in, with a first role."""
+
+
+class AbsenceForm(BaseForm):
+    """Days away, and who stands in."""
+
+    first_on = DateField(
+        _l("First day away"), [InputRequired(_l("Write the first day."))], format=DATES
+    )
+    last_on = DateField(
+        _l("Last day away"), [InputRequired(_l("Write the last day."))], format=DATES
+    )
+    substitute_id = SelectField(
+        _l("Substitute"), coerce=lambda value: int(value) if value else None
+    )
+
+    def __init__(self, colleagues: Iterable[User], **kwargs: Any) -> None:
+        """Offer the `colleagues`, or nobody."""
+        super().__init__(**kwargs)
+        nobody = {"": _("Nobody: reminders come to the person as always")}
+        self.substitute_id.choices = nobody | {str(one.id): one.name for one in colleagues}
+
+
+class PreferencesForm(BaseForm):
+    """Which of the kinds that one may do without come by mail."""
+
+    wanted = SelectMultipleField(_l("These come by mail"))
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Offer the kinds by name."""
+        super().__init__(**kwargs)
+        self.wanted.choices = choices(OPTIONAL_MAIL)

@@ -38,6 +38,7 @@ def show(actor_id: int) -> str:
         "actors/show.html",
         detail=actors.read(db(), by=person(), actor_id=actor_id, today=today()),
         may_edit=actors.may_edit(person()),
+        may_note_absences=actors.may_edit(person()) or actor_id in person().lead_of,
     )
 
 

@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, url_for
 
 from tracker.domain.status import Status
 from tracker.i18n import _
-from tracker.services import overview, progress
+from tracker.services import overview, progress, snoozes
 from tracker.web import words
 from tracker.web.access import signed_in
 from tracker.web.context import db, now, person, today
@@ -55,6 +55,7 @@ def index() -> str:
         actor=overview.actor_standing(db(), by=by, now=at, today=day) if by.actor_ids else None,
         decisions=overview.decisions(db(), by=by) if by.is_coordinator else None,
         answers=overview.answers(actors, now=at) if by.is_coordinator else None,
+        paused=snoozes.current(db(), by=by, today=day) if by.is_coordinator else None,
         standings=standings,
         coverage=progress.coverage(db(), by=by, of=standings),
         measures=measures,

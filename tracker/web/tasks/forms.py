@@ -26,7 +26,7 @@ from tracker.services import task_settle
 from tracker.services.task_assign import NONE, Assignment, Choice
 from tracker.services.task_edit import Origin, Texts
 from tracker.web import words
-from tracker.web.forms import DATES, BaseForm
+from tracker.web.forms import DATES, BaseForm, Longest
 
 Context = Iterable[tuple[Source, list[ContextNote]]]
 People = Iterable[tuple[int, int, str]]
@@ -286,3 +286,12 @@ def _people(people: People, owners: dict[int, str], first: str) -> list[SelectCh
             for actor_id, user_id, name in sorted(people, key=lambda one: places[one[0]])
         ),
     ]
+
+
+class SnoozeForm(BaseForm):
+    """Until when reminders are paused, and why."""
+
+    until = DateField(
+        _l("Reminders come again from"), [InputRequired(_l("Write a date."))], format=DATES
+    )
+    reason = TextAreaField(_l("Why?"), [InputRequired(_l("Say why.")), Longest(1000)])

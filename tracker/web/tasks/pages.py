@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from tracker.domain.errors import InvalidError
 from tracker.i18n import _
-from tracker.services import reminder_log, task_detail, task_list, tasks
+from tracker.services import absences, reminder_log, snoozes, task_detail, task_list, tasks
 from tracker.web import access
 from tracker.web.context import db, person, today
 from tracker.web.forms import row_id
@@ -71,6 +71,9 @@ def show(task_id: int) -> str:
         "tasks/show.html",
         detail=detail,
         changes=history.changes,
+        away=absences.soon(db(), user_id=detail.task.responsible_id, today=today()),
+        snoozes=snoozes.of_task(db(), task_id=task_id, today=today()),
+        may_pause=snoozes.may_pause(db(), by=person(), task=detail.task),
         reminders_sent=reminder_log.of_task(db(), by=person(), task_id=task_id),
     )
 

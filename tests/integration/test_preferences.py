@@ -1,0 +1,121 @@
+"""What one may do without by mail, and one click in the mail program that says so (RFC 8058)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config import Settings
+from tests import factories as make
+from tests import html, mails
+from tests.client import Client
+from tests.mails import only_mail
+from tests.smtp_server import SmtpServer
+from tracker.db import Database
+from tracker.domain.roles import Person
+from tracker.domain.status import Status
+from tracker.models import DeclinedMail, Reminder, User
+from tracker.services import preferences
+from tracker.services.delivery import Counts
+
+Sign = Callable[[User | Person], Client]
+
+
+@pytest.fixture
+def kari(database: Database) -> User:
+    with database.session(write=True) as session:
+        return make.user(session, "Kari", at=make.actor(session, "KS"), email="kari@ks.example")
+
+
+def mailed(database: Database, kari: User, deliver: Callable[[], Counts], *steps: str) -> None:
+    """Send Kari a digest with a line for each of `steps`."""
+    with database.session(write=True) as session:
+        user = session.get_one(User, kari.id)
+        lines = [_line(session, user, step) for step in steps]
+        mails.queue_digest(session, user, lines)
+    assert deliver() == Counts(sent=1)
+
+
+def _line(session: Session, user: User, step: str) -> Reminder:
+    owner = user.memberships[0].actor
+    task = make.task(session, owner=owner, responsible=user, deadline=mails.DUE_IN_A_WEEK)
+    if step != "confirmed":
+        return mails.line(task, step)
+    task.status = Status.CLOSED
+    confirmed = make.update(
+        session,
+        task,
+        None,
+        status_before=Status.REPORTED_DONE,
+        status_after=Status.CLOSED,
+        created_at=make.NOW,
+    )
+    return mails.line(task, step, occurrence=str(confirmed.id))
+
+
+def declined(database: Database) -> set[str]:
+    with database.session(write=False) as session:
+        return set(session.scalars(select(DeclinedMail.kind)))
+
+
+def test_a_mail_with_news_has_the_header_for_one_click_and_the_click_switches_them_off(
+    database: Database,
+    server: SmtpServer,
+    deliver: Callable[[], Counts],
+    kari: User,
+    client: Client,
+) -> None:
+    mailed(database, kari, deliver, "confirmed", "-7")
+
+    message = server.received[0].message
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    url = message["List-Unsubscribe"].strip("<>")
+    assert b"\r\nList-Unsubscribe: <http" in server.received[0].raw
+    assert "/unsubscribe/" not in (only_mail(database).text_body or "")
+
+    assert "Vil du slippe dette" in html.text(client.page(url))
+    assert declined(database) == set()
+    # A mail program has neither cookie nor token.
+    answer = client.post(url, data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 200
+    assert declined(database) == {"decisions"}
+    assert client.post(url).status_code == 200
+    assert declined(database) == {"decisions"}
+
+
+def test_a_mail_that_must_come_offers_nothing_to_switch_off(
+    database: Database, server: SmtpServer, deliver: Callable[[], Counts], kari: User
+) -> None:
+    mailed(database, kari, deliver, "-7")
+    assert server.received[0].message["List-Unsubscribe"] is None
+    assert "/account/mail" in (only_mail(database).text_body or "")
+
+
+def test_an_address_that_we_did_not_make_switches_nothing_off(
+    database: Database, kari: User, client: Client, settings: Settings
+) -> None:
+    forged = preferences.address(
+        kari.id, ["decisions"], base_url="", secret_key="somebody else's key"
+    )
+    for path in (forged, "/unsubscribe/x"):
+        assert client.get(path).status_code == 404
+        assert client.post(path).status_code == 404
+    good = preferences.address(kari.id, ["decisions"], base_url="", secret_key=settings.secret_key)
+    with database.session(write=True) as session:
+        session.get_one(User, kari.id).active = False
+    assert client.post(good).status_code == 404
+    assert declined(database) == set()
+
+
+def test_preferences_are_chosen_on_the_account_and_say_what_always_comes(
+    database: Database, kari: User, as_user: Sign
+) -> None:
+    browser = as_user(kari)
+    assert "kan ikke slås av" in html.text(browser.page("/account/mail"))
+    browser.submit("/account/mail", wanted=["unsettled"])
+    assert declined(database) == {"decisions", "copies"}
+    browser.submit("/account/mail", wanted=["unsettled", "decisions", "copies"])
+    assert declined(database) == set()

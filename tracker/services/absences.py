@@ -1,0 +1,200 @@
+"""When people are away, and who gets their reminders meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from tracker.domain.absences import Away, is_circular
+from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
+from tracker.domain.roles import Person, Role
+from tracker.models import Absence, Membership, Task, User
+from tracker.models.tasks import OPEN
+from tracker.services import audit
+from tracker.services.tasks import LARGEST_ID, visible_to
+
+FURTHEST: Final = dt.timedelta(days=366)
+"""So far ahead an absence may begin, and so long it may last."""
+SHOWN: Final = 20
+SOON: Final = dt.timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """What falls into an absence."""
+
+    absence: Absence
+    tasks: Sequence[Task]
+    """Those with a deadline in it that the person is responsible for."""
+
+
+def user(session: Session, *, by: Person, user_id: int) -> User:
+    """Return the person whose absences `by` may see and change.
+
+    Raises NotFoundError, or ForbiddenError unless it is `by`, a lead of the person's actor, the
+    secretariat or the administrator.
+    """
+    found = session.scalar(
+        select(User)
+        .where(User.id == min(user_id, LARGEST_ID))
+        .options(selectinload(User.memberships).joinedload(Membership.actor))
+    )
+    if found is None:
+        raise NotFoundError("no_such_person")
+    if not _may_manage(by, found):
+        raise ForbiddenError("not_for_your_role")
+    return found
+
+
+def coming(session: Session, *, user_id: int, today: dt.date) -> Sequence[Absence]:
+    """Return the absences of a person that have not ended, the next first."""
+    return session.scalars(
+        _lasting()
+        .where(Absence.user_id == user_id, Absence.last_on >= today)
+        .options(joinedload(Absence.substitute))
+        .order_by(Absence.first_on, Absence.id)
+        .limit(SHOWN)
+    ).all()
+
+
+def soon(session: Session, *, user_id: int | None, today: dt.date) -> Absence | None:
+    """Return the absence of a person that is or begins soon, to be shown beside their tasks."""
+    return session.scalar(
+        _lasting()
+        .where(Absence.user_id == user_id, Absence.last_on >= today)
+        .where(Absence.first_on <= today + SOON)
+        .options(joinedload(Absence.user), joinedload(Absence.substitute))
+        .order_by(Absence.first_on, Absence.id)
+        .limit(1)
+    )
+
+
+def collisions(session: Session, *, by: Person, absences: Sequence[Absence]) -> list[Collision]:
+    """Return the deadlines that fall into each of a person's absences, a few of each."""
+    return [Collision(absence, session.scalars(_due_in(by, absence)).all()) for absence in absences]
+
+
+def substitutes(session: Session, *, user: User) -> Sequence[User]:
+    """Return who may stand in for a person, by name: colleagues, for a coordinator others too."""
+    actor_ids = [one.actor_id for one in user.memberships if one.actor_id is not None]
+    at_work = Membership.role.in_([Role.MEMBER, Role.LEAD])
+    fits: list[ColumnElement[bool]] = [and_(Membership.actor_id.in_(actor_ids), at_work)]
+    if any(one.role == Role.COORDINATOR for one in user.memberships):
+        fits.append(Membership.role == Role.COORDINATOR)
+    return session.scalars(
+        select(User)
+        .where(User.active, User.id != user.id, User.memberships.any(or_(*fits)))
+        .order_by(User.name, User.id)
+    ).all()
+
+
+def add(
+    session: Session,
+    *,
+    by: Person,
+    user: User,
+    first_on: dt.date,
+    last_on: dt.date,
+    substitute_id: int | None,
+    now: dt.datetime,
+    today: dt.date,
+) -> Absence:
+    """Note that `user` is away; raises InvalidError at `first_on`, `last_on` or `substitute_id`."""
+    if not _may_manage(by, user):
+        raise ForbiddenError("not_for_your_role")
+    if last_on < first_on:
+        raise InvalidError("last_on", "absence_ends_before_start")
+    if last_on < today:
+        raise InvalidError("last_on", "absence_is_over")
+    if first_on > today + FURTHEST:
+        raise InvalidError("first_on", "absence_too_far")
+    if last_on > first_on + FURTHEST:
+        raise InvalidError("last_on", "absence_too_long")
+    # One at a time, so that no two absences entered at once make a circle.
+    others = session.scalars(
+        _lasting().where(Absence.last_on >= first_on, Absence.first_on <= last_on).with_for_update()
+    ).all()
+    if any(other.user_id == user.id for other in others):
+        raise InvalidError("first_on", "absence_overlaps")
+    if substitute_id is not None:
+        _check_substitute(session, user, substitute_id)
+        new = Away(user.id, first_on, last_on, substitute_id)
+        if is_circular(new, map(_away, others)):
+            raise InvalidError("substitute_id", "substitutes_in_circle")
+    absence = Absence(
+        user_id=user.id,
+        first_on=first_on,
+        last_on=last_on,
+        substitute_id=substitute_id,
+        created_at=now,
+        created_by_id=by.user_id,
+    )
+    session.add(absence)
+    session.flush()
+    after = {"first_on": first_on, "last_on": last_on, "substitute_id": substitute_id}
+    _record(session, by, "absence.added", user.id, after=after)
+    return absence
+
+
+def cancel(session: Session, *, by: Person, absence_id: int, now: dt.datetime) -> Absence:
+    """End an absence, or take it back; raises NotFoundError where there is no such one."""
+    absence = session.get(Absence, min(absence_id, LARGEST_ID))
+    if absence is None or absence.cancelled_at is not None:
+        raise NotFoundError("no_such_absence")
+    user(session, by=by, user_id=absence.user_id)
+    absence.cancelled_at = now
+    before = {"first_on": absence.first_on, "last_on": absence.last_on}
+    _record(session, by, "absence.cancelled", absence.user_id, before=before)
+    return absence
+
+
+def of_day(session: Session, *, day: dt.date) -> dict[int, Away]:
+    """Return who is away on the local date `day`, by person."""
+    rows = session.execute(
+        select(Absence.user_id, Absence.first_on, Absence.last_on, Absence.substitute_id).where(
+            Absence.cancelled_at.is_(None), Absence.first_on <= day, Absence.last_on >= day
+        )
+    )
+    return {row.user_id: Away(*row) for row in rows}
+
+
+def _lasting() -> Select[Absence]:
+    return select(Absence).where(Absence.cancelled_at.is_(None))
+
+
+def _due_in(by: Person, absence: Absence) -> Select[Task]:
+    return (
+        visible_to(by)
+        .where(OPEN, Task.responsible_id == absence.user_id)
+        .where(Task.deadline_key.between(absence.first_on, absence.last_on))
+        .order_by(Task.deadline_key, Task.id)
+        .limit(SHOWN)
+    )
+
+
+def _may_manage(by: Person, user: User) -> bool:
+    actor_ids: Collection[int | None] = {one.actor_id for one in user.memberships}
+    return (
+        by.user_id == user.id
+        or by.is_admin
+        or by.is_coordinator
+        or bool(by.lead_of.intersection(one for one in actor_ids if one is not None))
+    )
+
+
+def _check_substitute(session: Session, user: User, substitute_id: int) -> None:
+    if substitute_id not in {one.id for one in substitutes(session, user=user)}:
+        raise InvalidError("substitute_id", "no_such_substitute")
+
+
+def _away(absence: Absence) -> Away:
+    return Away(absence.user_id, absence.first_on, absence.last_on, absence.substitute_id)
+
+
+def _record(session: Session, by: Person, action: str, user_id: int, **details: object) -> None:
+    audit.record(session, by=by, action=action, entity="user", entity_id=user_id, **details)  # type: ignore[arg-type]

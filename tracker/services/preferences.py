@@ -1,0 +1,84 @@
+"""Which kinds of reminders come by mail, and the address in a mail that switches some off."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import NotFoundError
+from tracker.domain.reminder_steps import OptionalKind
+from tracker.domain.roles import Person
+from tracker.models import DeclinedMail, User
+from tracker.services import audit, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscription:
+    """What an address in a mail switches off, and for whom."""
+
+    person: Person
+    email: str
+    kinds: frozenset[OptionalKind]
+
+
+def declined(session: Session, *, by: Person) -> frozenset[OptionalKind]:
+    """Return the kinds that `by` does without."""
+    kinds = session.scalars(select(DeclinedMail.kind).where(DeclinedMail.user_id == by.user_id))
+    return frozenset(map(OptionalKind, kinds))
+
+
+def decline(session: Session, *, by: Person, kinds: Collection[OptionalKind]) -> None:
+    """Let `by` do without exactly `kinds`."""
+    before = declined(session, by=by)
+    if before == set(kinds):
+        return
+    session.execute(delete(DeclinedMail).where(DeclinedMail.user_id == by.user_id))
+    session.add_all(DeclinedMail(user_id=by.user_id, kind=kind) for kind in sorted(kinds))
+    audit.record(
+        session,
+        by=by,
+        action="mail.preferences",
+        entity="user",
+        entity_id=by.user_id,
+        before={"declined": sorted(before)},
+        after={"declined": sorted(kinds)},
+    )
+
+
+def unsubscribe(session: Session, *, found: Unsubscription) -> None:
+    """Switch off what the address in the mail says, besides what is off already."""
+    kinds = declined(session, by=found.person) | found.kinds
+    decline(session, by=found.person, kinds=kinds)
+
+
+def address(user_id: int, kinds: Collection[str], *, base_url: str, secret_key: str) -> str:
+    """Return the address that switches `kinds` off for a person (RFC 8058)."""
+    return f"{base_url}/unsubscribe/{_serializer(secret_key).dumps([user_id, *sorted(kinds)])}"
+
+
+def read(session: Session, *, token: str, secret_key: str) -> Unsubscription:
+    """Return what `token` from an address switches off; raises NotFoundError.
+
+    The address of somebody who was deactivated does nothing any more.
+    """
+    try:
+        user_id, *kinds = _serializer(secret_key).loads(token)
+    except BadSignature:
+        raise NotFoundError("no_such_link") from None
+    user = session.get(User, user_id)
+    if user is None or not user.active:
+        raise NotFoundError("no_such_link")
+    return Unsubscription(sessions.person_of(user), user.email, frozenset(map(OptionalKind, kinds)))
+
+
+@cache
+def _serializer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(
+        secret_key, salt="unsubscribe", signer_kwargs={"digest_method": hashlib.sha256}
+    )
