@@ -85,6 +85,8 @@ class Settings:
     slots: tuple[dt.time, ...] = (dt.time(7),)
     closed_days: ClosedDays = ClosedDays(recurring=frozenset({(12, 24), (12, 31)}))
 
+    heartbeat_url: str | None = field(default=None, repr=False)
+    """Called after each good run, so that a watcher outside notices when they stop."""
     proxies: int = 0
     """How many reverse proxies of one's own stand in front and add X-Forwarded headers."""
 
@@ -109,6 +111,7 @@ class Settings:
             locale=read.locale(),
             slots=read.slots(),
             closed_days=read.closed_days(),
+            heartbeat_url=read.heartbeat_url(),
             proxies=read.proxies(),
         )
 
@@ -261,6 +264,14 @@ class _Reader:
                 self._refuse("SLOTS", "must not lie between 02:00 and 03:00, when clocks change")
             slots.add(slot)
         return tuple(sorted(slots))
+
+    def heartbeat_url(self) -> str | None:
+        text = self._get("HEARTBEAT_URL")
+        if text:
+            self._split("HEARTBEAT_URL", text, schemes=("https", "http"))
+            if not text.isascii() or not text.isprintable() or " " in text:
+                self._refuse("HEARTBEAT_URL", "holds characters that no address has")
+        return text or None
 
     def proxies(self) -> int:
         text = self._get("PROXIES", "0")

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from tests import factories as make
-from tests import html
+from tests import html, mails
 from tests.client import Client, Clock
 from tests.integration.test_answers import Mailed, mail
 from tests.integration.updating import DAY, Scene
@@ -148,9 +148,13 @@ def _statuses(walk: Walk, scene: Scene, as_user: Sign) -> None:
 def _contents(walk: Walk, database: Database, as_user: Sign) -> None:
     with database.session(write=True) as session:
         coordinator = make.coordinator(session)
+        failing = make.user(session, email_failed_at=make.NOW)
+        waiting = mails.queue_digest(session, failing, []).id
         first, second = (make.task(session, status=None).id for _ in range(2))
         source = make.source(session).id
     siri = as_user(coordinator)
+    walk.send(siri, "reminders.try_again", {"addressee": f"user:{failing.id}"})
+    walk.press(siri, "reminders.try_now", email_id=waiting)
     settled = {"status": "not_started", "reason": "Vedtatt i møtet."}
     walk.fill_in(siri, "tasks.new", {"kind": "goal", "title_nb": "Mål", "ref": "NY-1"})
     walk.fill_in(siri, "tasks.edit", {"title_nb": "Avtale"}, task_id=first)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 import click
 from flask.cli import with_appcontext
 
 from tracker.cli.common import the_tracker, transaction
+from tracker.mail import bounces as reports
 from tracker.mail.message import AddressError, Mailbox
 from tracker.mail.outcomes import Result
 from tracker.mail.senders import make_sender
+from tracker.services import bounces as bounced
 from tracker.services import delivery, outbox
 
 
@@ -48,3 +52,23 @@ def test(address: str) -> None:
             outbox.withdraw(session, email_id=email_id, now=now)
         raise click.ClickException(f"Not sent. {outcome.answer}")
     click.echo(f"Sent to {address}. {outcome.answer}")
+
+
+@mail.command()
+@click.option(
+    "--file", "source", type=click.File("rb"), required=True, help="The report; - is stdin."
+)
+@with_appcontext
+def bounces(source: BinaryIO) -> None:
+    """Read one delivery report (RFC 3464) that came back, as from a mailbox's filter.
+
+    An address that does not exist is marked, and others get its reminders. Exit 1 where the
+    file is no report about a mail of this installation; nothing is changed then.
+    """
+    try:
+        found = reports.parse(source.read(reports.LARGEST + 1))
+        with transaction(write=True) as (session, now):
+            effect = bounced.take(session, reports=found, now=now)
+    except reports.BounceError as error:
+        raise click.ClickException(f"Nothing was done: {error}.") from error
+    click.echo(f"{effect}: {found[0].recipient}: {found[0].outcome.answer}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from config import Settings
 from tracker.db import Database
-from tracker.jobs import housekeep
+from tracker.jobs import heartbeat, housekeep
 from tracker.services import reminders
 
 logger = logging.getLogger(__name__)
@@ -35,3 +35,4 @@ def tick(database: Database, *, settings: Settings, now: Callable[[], dt.datetim
         if run is not None:
             logger.info("the run of the slot %s planned %s", slot, run.counts)
             housekeep.daily(database, now=moment)
+            heartbeat.beat(settings.heartbeat_url)

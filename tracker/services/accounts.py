@@ -16,7 +16,7 @@ from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.domain.status import ACTIVE
 from tracker.i18n import LOCALES
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
-from tracker.services import audit, paging, sessions, sign_in
+from tracker.services import audit, contacts, outbox, paging, sessions, sign_in
 from tracker.services.tasks import LARGEST_ID, visible_to
 from tracker.services.unique import unique
 
@@ -162,6 +162,7 @@ def edit(
         _change(session, by, user, **values)
     if user.email != old_address:
         user.email_failed_at = user.email_failure = None
+        contacts.works(session, addressee=outbox.to_user(user.id))
         _shut_out(session, user, now)
     return user
 

@@ -28,7 +28,7 @@ from tracker.models import (
     User,
 )
 from tracker.models.columns import Origin
-from tracker.services import audit, task_list, tasks
+from tracker.services import audit, contacts, outbox, task_list, tasks
 from tracker.services.task_list import TaskRow
 from tracker.services.unique import unique
 
@@ -312,7 +312,9 @@ def _write(
         actor.organisation_number_origin = Origin.PEOPLE if number else None
     if email != actor.email:
         # A new address has not failed yet.
-        actor.email_failed_at = None
+        actor.email_failed_at = actor.email_failure = None
+        if actor.id is not None:
+            contacts.works(session, addressee=outbox.to_actor(actor.id))
     actor.name, actor.organisation_number, actor.email = facts.name, number, email
     actor.locale = facts.locale
     # Kept as they are where they stay, so that it remains known who says so.

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tracker.mail.outcomes import Outcome, Result
 from tracker.models import Actor, DeliveryAttempt, Installation, OutgoingEmail, Reminder, Task, User
+from tracker.services import contacts
 from tracker.services.delivery_claims import Attempt, let_go, without_secret
 from tracker.services.letters import Letter
 from tracker.services.outbox import receiver_of
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT: Final = dt.timedelta(minutes=1)
 LONGEST_WAIT: Final = dt.timedelta(hours=6)
+GIVEN_UP_AFTER: Final = dt.timedelta(days=5)
+"""So long a mail is tried that fails for reasons of its own, as RFC 5321 (4.5.4.1) has it."""
 LONGEST_PAUSE: Final = dt.timedelta(minutes=15)
 
 _OUTCOMES: Final = {
@@ -29,6 +32,8 @@ _OUTCOMES: Final = {
     Result.INSTALLATION_FAULT: "installation",
     Result.UNKNOWN: "unknown",
 }
+_OWN: Final = frozenset({Result.TEMPORARY, Result.UNKNOWN})
+"""Failures of one mail, while others get through."""
 # After these the mail may have left although it was not recorded as sent.
 _MAYBE_SENT: Final = ("unknown", "sent")
 
@@ -59,10 +64,12 @@ def record(
     _end_attempt(session, attempt, _OUTCOMES[outcome.result], outcome.answer, now=now)
     _note_server(session, outcome, failing_since=failing_since, now=now)
     letter = attempt.letter
+    gives_up = letter is not None and outcome.result in _OWN and _is_hopeless(session, attempt, now)
+    is_failed = gives_up or outcome.result is Result.BAD_ADDRESS
     if outcome.result is Result.ACCEPTED and letter is not None:
         return _accepted(session, attempt, letter, outcome.answer, keep=keep, now=now)
     values: dict[str, Any] = {"last_error": outcome.answer, **_addressed(letter)}
-    if outcome.result is Result.BAD_ADDRESS:
+    if is_failed:
         values |= {"state": "failed", "finished_at": now, **without_secret(attempt.email)}
     elif outcome.result is Result.UNREACHABLE:
         # Nothing was wrong with this mail: the pause alone says when it is tried again.
@@ -70,9 +77,10 @@ def record(
     else:
         values |= {"next_attempt_at": now + _wait(attempt.email.attempts + 1)}
     held = _let_go(session, attempt, values)
-    if held and outcome.result is Result.BAD_ADDRESS:
+    if held and is_failed:
         sent_to = letter.sent_to if letter else None
-        undeliverable(session, attempt.email, sent_to, outcome.answer, now=now)
+        reason = "given_up" if gives_up else "bad_address"
+        undeliverable(session, attempt.email, sent_to, outcome.answer, reason=reason, now=now)
     return held
 
 
@@ -115,7 +123,7 @@ def _accepted(
     if held:
         settle_lines(session, email.id, state="sent", reason=None, now=now)
         if letter.had_failed:
-            _address_works(session, email)
+            _address_works(session, letter.sent_to or email.addressee)
     return held
 
 
@@ -129,6 +137,17 @@ def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
             or_(DeliveryAttempt.outcome.is_(None), DeliveryAttempt.outcome.in_(_MAYBE_SENT)),
         )
     ).one()
+
+
+def _is_hopeless(session: Session, attempt: Attempt, now: dt.datetime) -> bool:
+    """Return whether the mail has failed for reasons of its own for too long."""
+    first = session.scalar(
+        select(func.min(DeliveryAttempt.started_at)).where(
+            DeliveryAttempt.email_id == attempt.email.id,
+            DeliveryAttempt.outcome.in_([_OUTCOMES[result] for result in _OWN]),
+        )
+    )
+    return first is not None and now - first >= GIVEN_UP_AFTER
 
 
 def _end_attempt(
@@ -190,13 +209,14 @@ def undeliverable(
     settle_lines(session, email.id, state="cancelled", reason=reason, now=now)
 
 
-def _address_works(session: Session, email: OutgoingEmail) -> None:
+def _address_works(session: Session, addressee: str) -> None:
     """Forget an earlier failure: the address has taken a mail."""
     session.execute(
         update(User)
-        .where(User.id == email.user_id)
+        .where(User.id == receiver_of(addressee)["user_id"])
         .values(email_failed_at=None, email_failure=None)
     )
+    contacts.works(session, addressee=addressee)
 
 
 def _note_server(

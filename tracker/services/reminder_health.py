@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker.clock import local_date
+from tracker.db import columns, prepared
 from tracker.models import Installation, OutgoingEmail, ReminderRun
 from tracker.services import reminders
 
@@ -71,6 +72,22 @@ def check(session: Session, *, settings: Settings, now: dt.datetime) -> Health:
         paused_until=paused_until if is_paused else None,
         paused_reason=paused_reason if is_paused else None,
     )
+
+
+def is_mail_stuck(session: Session, *, now: dt.datetime) -> bool:
+    """Return whether no mail has got out for an hour although some waits, or should have."""
+    [[failing_since, waiting_since]] = columns(session, *_stuck())
+    since = min((moment for moment in (failing_since, waiting_since) if moment), default=now)
+    return now - since > MAIL_GRACE
+
+
+@prepared
+def _stuck() -> Select[dt.datetime | None, dt.datetime | None]:
+    # One that was tried and failed says nothing about the others.
+    oldest = select(func.min(OutgoingEmail.created_at)).where(
+        OutgoingEmail.state == "queued", OutgoingEmail.attempts == 0
+    )
+    return select(Installation.mail_failing_since, oldest.scalar_subquery())
 
 
 def _is_run_late(session: Session, *, settings: Settings, now: dt.datetime) -> bool:

@@ -141,6 +141,7 @@ def set_responsible(
     if user_id != task.responsible_id and task.responsible_id is not None:
         _revoke(session, task, user_id=task.responsible_id, now=now)
     task.responsible_id = user_id
+    task.needs_contact_since = None
     task.responsible_none_on = _none_on(
         responsible, task.responsible_none_on, now=now, timezone=timezone
     )

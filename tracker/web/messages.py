@@ -34,6 +34,7 @@ MESSAGES = {
     ),
     "absence_too_far": N_("Choose a first day within a year."),
     "absence_too_long": N_("Choose days within a year of the first."),
+    "address_not_failing": N_("This address is not known to fail any more."),
     "csrf": N_("The form was too old or did not come from this site. Go back and try once more."),
     "date_missing": N_("Write a date, or choose that there is to be no deadline."),
     "date_past": N_("The date has passed. Choose one ahead."),
@@ -71,6 +72,7 @@ MESSAGES = {
         "Choose “On hold”, or leave the date to look at it again empty."
     ),
     "look_again_past": N_("Choose a day after today."),
+    "mail_not_waiting": N_("This mail does not wait any more."),
     "no_access_rule": N_("Nobody may use this page."),
     "no_demonstration": N_("This is possible on a demonstration only."),
     "no_such_absence": N_("There is no such absence, or it has been taken back."),

@@ -12,6 +12,7 @@ from typing import Any, Final
 from flask import Flask, request, session, url_for
 
 from tracker import clock, i18n
+from tracker.services import reminder_health
 from tracker.web import context, words
 
 KEPT_ROWS: Final = 4096
@@ -90,8 +91,20 @@ def _globals() -> dict[str, Any]:
         "current_user": context.current_person(),
         "demonstration": context.is_demonstration(),
         "locale": i18n.get_locale(),
+        "mail_trouble": _mail_trouble(),
         "settings": context.tracker().settings,
     }
+
+
+def _mail_trouble() -> bool:
+    """Return whether the reader is one of those who see to it that mail gets out, and it does not.
+
+    Mail cannot tell that there is no mail.
+    """
+    person = context.current_person()
+    if person is None or not (person.is_coordinator or person.is_admin):
+        return False
+    return reminder_health.is_mail_stuck(context.db(), now=context.now())
 
 
 def _datetime_short(moment: dt.datetime) -> str:

@@ -1,0 +1,298 @@
+"""Addresses that take no mail: who stands in, who sees it, and how it is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.message import EmailMessage
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from config import Settings
+from tests import factories as make
+from tests import html, mails
+from tests.client import Client, Clock
+from tests.mails import only_mail, reminder_states
+from tests.smtp_server import SmtpServer
+from tracker.db import Database
+from tracker.domain.roles import Person, Role
+from tracker.models import OutgoingEmail, Reminder, Task, User
+from tracker.services import reminders
+from tracker.services.delivery import Counts
+
+Sign = Callable[[User | Person], Client]
+ADDRESS = "p00@ks.example"
+BUSY = "451 4.3.0 try later"
+
+
+def receivers_of_a_run(database: Database, settings: Settings, now: Clock) -> set[str]:
+    with database.session(write=True) as session:
+        run = reminders.plan_run(session, settings=settings, now=now())
+        assert run is not None
+        rows = session.scalars(
+            select(Reminder.addressee).where(Reminder.run_id == run.id, Reminder.state == "planned")
+        )
+        return set(rows)
+
+
+def failing(database: Database) -> list[str]:
+    with database.session(write=False) as session:
+        return list(session.scalars(select(User.email).where(User.email_failed_at.is_not(None))))
+
+
+def try_for_days(deliver: Callable[[], Counts], now: Clock, days: int) -> None:
+    for _ in range(days * 4 + 8):
+        deliver()
+        now.advance(hours=6)
+
+
+def test_a_mail_that_fails_for_five_days_is_given_up_and_others_stand_in(
+    database: Database,
+    server: SmtpServer,
+    deliver: Callable[[], Counts],
+    smtp_settings: Settings,
+    now: Clock,
+) -> None:
+    mails.queue_digests(database, 2)
+    server.script.rcpt[ADDRESS] = [BUSY] * 100
+    try_for_days(deliver, now, 3)
+    assert failing(database) == []
+    try_for_days(deliver, now, 2)
+
+    assert server.receivers == ["p01@ks.example"]
+    assert failing(database) == [ADDRESS]
+    assert reminder_states(database) == [("cancelled", "given_up"), ("sent", None)]
+    with database.session(write=True) as session:
+        task = session.scalars(select(Task).order_by(Task.id)).first()
+        assert task is not None
+        assert task.needs_contact_since is not None
+        assert task.owner is not None
+        lead = make.user(session, at=task.owner, role=Role.LEAD)
+    assert f"user:{lead.id}" in receivers_of_a_run(database, smtp_settings, now)
+
+
+def test_a_server_that_is_away_for_a_week_gives_up_nothing(
+    database: Database, server: SmtpServer, deliver: Callable[[], Counts], now: Clock
+) -> None:
+    mails.queue_digests(database, 2)
+    server.script.mail = ["550 5.7.1 not you"] * 200
+    try_for_days(deliver, now, 7)
+    server.script.mail.clear()
+    now.advance(hours=6)
+    deliver()
+    assert sorted(server.receivers) == [ADDRESS, "p01@ks.example"]
+    assert failing(database) == []
+
+
+def test_the_secretariat_sees_who_needs_a_new_contact_and_a_click_tries_again(
+    database: Database,
+    server: SmtpServer,
+    deliver: Callable[[], Counts],
+    as_user: Sign,
+) -> None:
+    mails.queue_digests(database, 1)
+    server.script.rcpt[ADDRESS] = ["550 5.1.1 no such user"]
+    deliver()
+    with database.session(write=True) as session:
+        coordinator = make.coordinator(session)
+    siri = as_user(coordinator)
+    page = html.text(siri.page("/reminders/contacts"))
+    assert ADDRESS in page
+    assert "RCPT: 550 5.1.1 no such user" in page
+
+    addressee = only_mail(database).addressee
+    siri.send("/reminders/contacts/try-again", addressee=addressee)
+    assert "Alle adresser virker" in html.text(siri.page("/reminders/contacts"))
+    assert deliver() == Counts(sent=1)
+    assert server.receivers == [ADDRESS]
+    assert reminder_states(database) == [("sent", None)]
+    with database.session(write=False) as session:
+        assert session.scalars(select(Task.needs_contact_since)).one() is None
+
+
+def test_a_temporary_failure_shows_when_it_is_tried_next_and_may_be_tried_at_once(
+    database: Database,
+    server: SmtpServer,
+    deliver: Callable[[], Counts],
+    as_user: Sign,
+) -> None:
+    mails.queue_digests(database, 1)
+    server.script.rcpt[ADDRESS] = [BUSY]
+    deliver()
+    with database.session(write=True) as session:
+        coordinator = make.coordinator(session)
+    siri = as_user(coordinator)
+    page = html.text(siri.page("/reminders/contacts"))
+    assert "10.01" in page
+    assert "451 4.3.0 try later" in page
+    assert deliver() == Counts()
+    siri.send(f"/reminders/contacts/mails/{only_mail(database).id}/try-now")
+    assert deliver() == Counts(sent=1)
+
+
+def test_nobody_else_sees_or_tries(database: Database, as_user: Sign) -> None:
+    with database.session(write=True) as session:
+        lead = make.user(session, at=make.actor(session), role=Role.LEAD)
+    kari = as_user(lead)
+    assert kari.get("/reminders/contacts").status_code == 403
+    assert kari.send("/reminders/contacts/try-again", addressee="user:1").status_code == 403
+    assert kari.send("/reminders/contacts/mails/1/try-now").status_code == 403
+
+
+def test_mail_that_has_failed_for_an_hour_is_announced_to_the_secretariat_on_every_page(
+    database: Database, server: SmtpServer, deliver: Callable[[], Counts], now: Clock, as_user: Sign
+) -> None:
+    mails.queue_digests(database, 1)
+    with database.session(write=True) as session:
+        coordinator, reader = make.coordinator(session), make.user(session)
+    siri, kari = as_user(coordinator), as_user(reader)
+    server.script.mail = ["550 5.7.1 not you"] * 9
+    deliver()
+    words = "E-post har ikke kommet ut på over en time."
+    assert words not in html.text(siri.page("/tasks"))
+    now.advance(minutes=61)
+    assert words in html.text(siri.page("/tasks"))
+    assert words not in html.text(kari.page("/tasks"))
+    server.script.mail.clear()
+    deliver()
+    assert words not in html.text(siri.page("/tasks"))
+
+
+# What comes back
+
+
+def report(
+    message_id: str,
+    recipient: str,
+    *,
+    action: str = "failed",
+    status: str = "5.1.1",
+    diagnostic: str = "smtp; 550 5.1.1 No such user",
+    quoted: str = "message/rfc822",
+) -> bytes:
+    """Make a delivery report as mail servers write it."""
+    original = f"Message-ID: {message_id}\r\nSubject: Påminnelse\r\n\r\nHei\r\n"
+    return (
+        "From: MAILER-DAEMON@mx.example\r\nTo: tracker@tracker.example\r\n"
+        "Subject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; mx.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {recipient}\r\nAction: {action}\r\nStatus: {status}\r\n"
+        f"Diagnostic-Code: {diagnostic}\r\n\r\n"
+        f"--b\r\nContent-Type: {quoted}\r\n\r\n{original}\r\n--b--\r\n"
+    ).encode()
+
+
+def bounce(app: Flask, raw: bytes) -> tuple[int, str]:
+    result = app.test_cli_runner().invoke(args=["mail", "bounces", "--file", "-"], input=raw)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def sent(database: Database, server: SmtpServer, deliver: Callable[[], Counts]) -> OutgoingEmail:
+    mails.queue_digests(database, 1)
+    assert deliver() == Counts(sent=1)
+    return only_mail(database)
+
+
+@pytest.mark.parametrize("quoted", ["message/rfc822", "text/rfc822-headers"])
+def test_a_bounced_owner_is_flagged_and_stood_in_for(
+    app: Flask,
+    database: Database,
+    sent: OutgoingEmail,
+    smtp_settings: Settings,
+    now: Clock,
+    quoted: str,
+) -> None:
+    code, said = bounce(app, report(sent.message_id, "P00@KS.example", quoted=quoted))
+    assert (code, said.partition(":")[0]) == (0, "flagged")
+    assert failing(database) == [ADDRESS]
+    assert only_mail(database).state == "failed"
+    assert reminder_states(database) == [("cancelled", "bad_address")]
+    with database.session(write=True) as session:
+        task = session.scalars(select(Task)).one()
+        assert task.owner is not None
+        lead = make.user(session, at=task.owner, role=Role.LEAD)
+    now.advance(days=1)
+    assert f"user:{lead.id}" in receivers_of_a_run(database, smtp_settings, now)
+
+    code, said = bounce(app, report(sent.message_id, ADDRESS))
+    assert (code, said.partition(":")[0]) == (0, "known")
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "diagnostic"),
+    [
+        ("delayed", "4.4.1", "smtp; 451 4.4.1 timed out"),
+        ("failed", "5.2.2", "smtp; 552 5.2.2 mailbox full"),
+        ("failed", "5.7.1", "smtp; 550 5.7.1 policy"),
+        ("relayed", "2.0.0", ""),
+    ],
+)
+def test_what_does_not_speak_of_the_mailbox_is_noted_and_flags_nobody(
+    app: Flask,
+    database: Database,
+    sent: OutgoingEmail,
+    action: str,
+    status: str,
+    diagnostic: str,
+) -> None:
+    raw = report(sent.message_id, ADDRESS, action=action, status=status, diagnostic=diagnostic)
+    code, said = bounce(app, raw)
+    assert (code, said.partition(":")[0]) == (0, "noted")
+    assert failing(database) == []
+    assert reminder_states(database) == [("sent", None)]
+    assert status in (only_mail(database).last_error or "")
+
+
+def plain() -> bytes:
+    message = EmailMessage()
+    message["Subject"] = "Ute av kontoret"
+    message.set_content("Jeg er borte.")
+    return message.as_bytes()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff\xfe\x00 nothing at all",
+        plain(),
+        b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822",
+        report("<somebody@else.example>", ADDRESS),
+        report("", ADDRESS),
+        b"x" * 1_100_000,
+    ],
+    ids=["empty", "binary", "no report", "cut", "not ours", "no id", "large"],
+)
+def test_a_malformed_bounce_is_refused_in_one_line_and_changes_nothing(
+    app: Flask, database: Database, sent: OutgoingEmail, raw: bytes
+) -> None:
+    code, said = bounce(app, raw)
+    assert code == 1
+    assert said.startswith("Error: Nothing was done: ")
+    assert said.count("\n") == 1
+    assert failing(database) == []
+
+
+def test_a_bounce_about_another_address_than_the_mail_went_to_changes_nothing(
+    app: Flask, database: Database, sent: OutgoingEmail
+) -> None:
+    code, said = bounce(app, report(sent.message_id, "victim@ks.example"))
+    assert (code, "another address" in said) == (1, True)
+    assert only_mail(database).state == "sent"
+
+
+@pytest.mark.parametrize("addressee", ["", "user:1", "user:x", "actor:99999999999999", "nobody"])
+def test_trying_an_address_that_does_not_fail_says_so(
+    database: Database, as_user: Sign, addressee: str
+) -> None:
+    with database.session(write=True) as session:
+        coordinator = make.coordinator(session)
+    answer = as_user(coordinator).send("/reminders/contacts/try-again", addressee=addressee)
+    assert answer.status_code == 404
+    assert "Denne adressen står ikke lenger som feil." in answer.text

@@ -1,0 +1,111 @@
+"""What will be sent and what was: the pages about reminders, and their health for machines."""
+
+from __future__ import annotations
+
+import datetime as dt
+from http import HTTPStatus
+from typing import Any
+
+from flask import jsonify, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from tracker.services import reminder_health, reminder_log, reminder_page, reminders
+from tracker.services.reminder_log import Filters as LogFilters
+from tracker.services.reminder_log import Outcome
+from tracker.services.reminder_page import Filters, Whose
+from tracker.web import access
+from tracker.web.context import db, now, person, tracker
+from tracker.web.forms import row_id
+from tracker.web.reminders.blueprint import blueprint
+from tracker.web.reminders.forms import LogForm, UpcomingForm, address_of_place, place_in_address
+
+RUNS_SHOWN = 5
+
+
+@blueprint.get("/reminders")
+@access.signed_in
+def index() -> tuple[str, int]:
+    """Show the coming reminders by date and receiver."""
+    settings = tracker().settings
+    form = UpcomingForm(person())
+    valid = form.validate()
+    day, after = place_in_address()
+    coming = reminder_page.page(
+        db(),
+        by=person(),
+        settings=settings,
+        now=now(),
+        first=reminders.next_run_day(db(), settings=settings, now=now()),
+        filters=Filters(
+            days=int(form.valid("days") or 14),
+            whose=Whose(form.valid("whose") or Whose.ALL),
+            text=form.valid("q") or "",
+            day=day,
+            after=after,
+        ),
+    )
+    chosen = {name: value for name in ("whose", "days", "q") if (value := form.valid(name))}
+
+    def address_of(day: dt.date, after: tuple[dt.date, int] | None = None) -> str:
+        return url_for(".index", **chosen, place=address_of_place(day, after))
+
+    html = render_template(
+        "reminders/index.html",
+        form=form,
+        health=reminder_health.check(db(), settings=settings, now=now()),
+        page=coming,
+        chosen=chosen,
+        address_of=address_of,
+    )
+    return html, HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST
+
+
+@blueprint.get("/reminders/log")
+@access.signed_in
+def log() -> tuple[str, int]:
+    """Show what was planned and what became of it, newest first."""
+    form = LogForm()
+    valid = form.validate()
+    outcome = form.valid("outcome")
+    page = reminder_log.page(
+        db(),
+        by=person(),
+        filters=LogFilters(
+            outcome=Outcome(outcome) if outcome else None,
+            receiver=form.valid("receiver") or "",
+            ref=form.valid("ref") or "",
+        ),
+        older_than=request.args.get("older_than", type=row_id),
+        newer_than=request.args.get("newer_than", type=row_id),
+    )
+    chosen: dict[str, Any] = {
+        name: value for name in ("outcome", "receiver", "ref") if (value := form.valid(name))
+    }
+    html = render_template(
+        "reminders/log.html",
+        form=form,
+        page=page,
+        chosen=chosen,
+        newer=url_for(".log", newer_than=page.newer_than, **chosen) if page.newer_than else None,
+        older=url_for(".log", older_than=page.older_than, **chosen) if page.older_than else None,
+        runs=reminder_log.last_runs(db(), limit=RUNS_SHOWN),
+    )
+    return html, HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST
+
+
+@blueprint.get("/healthz/reminders")
+@access.public
+def health() -> tuple[Response, int]:
+    """Tell machines whether runs and mail keep their times: 200, or 503 with the problems."""
+    found = reminder_health.check(db(), settings=tracker().settings, now=now())
+    last = found.last_run
+    body: dict[str, Any] = {
+        "status": "late" if found.problems else "ok",
+        "problems": found.problems,
+        "last_run_at": last.at.isoformat() if last else None,
+        "next_slot_at": found.next_slot.isoformat(),
+        "mails_waiting": found.waiting,
+        "waiting_since": found.waiting_since.isoformat() if found.waiting_since else None,
+    }
+    status = HTTPStatus.SERVICE_UNAVAILABLE if found.problems else HTTPStatus.OK
+    return jsonify(body), status
