@@ -29,6 +29,7 @@ NOT_SAID: Final = {
     "accounts.unsubscribe_now": "a mail program wants no other page; this one says it",
 }
 WAYS_BACK: Final = {
+    "reminders.edit_rules": "reminders.restore_rules",
     "accounts.cancel_absence": "accounts.absences_of",
     "accounts.deactivate": "accounts.reactivate",
     "accounts.take_role": "accounts.give_role",
@@ -145,6 +146,12 @@ def _statuses(walk: Walk, scene: Scene, as_user: Sign) -> None:
     walk.fill_in(siri, "updates.reopen", why, **task)
 
 
+def _shown(page: TestResponse) -> dict[str, Any]:
+    """Return the form of a page that shows what would be sent."""
+    forms = html.forms(html.parse(page.text), "/reminders/rules/all")
+    return next(form.filled() for form in forms if "shown" in form.fields)
+
+
 def _contents(walk: Walk, database: Database, as_user: Sign) -> None:
     with database.session(write=True) as session:
         coordinator = make.coordinator(session)
@@ -155,6 +162,10 @@ def _contents(walk: Walk, database: Database, as_user: Sign) -> None:
     siri = as_user(coordinator)
     walk.send(siri, "reminders.try_again", {"addressee": f"user:{failing.id}"})
     walk.press(siri, "reminders.try_now", email_id=waiting)
+    all_tasks = {"scope": "all"}
+    typed = siri.submit("/reminders/rules/all", weeks="2")
+    walk.send(siri, "reminders.edit_rules", _shown(typed) | {"do": "save"}, **all_tasks)
+    walk.fill_in(siri, "reminders.restore_rules", {}, **all_tasks)
     settled = {"status": "not_started", "reason": "Vedtatt i møtet."}
     walk.fill_in(siri, "tasks.new", {"kind": "goal", "title_nb": "Mål", "ref": "NY-1"})
     walk.fill_in(siri, "tasks.edit", {"title_nb": "Avtale"}, task_id=first)

@@ -153,6 +153,7 @@ def test_mail_that_has_failed_for_an_hour_is_announced_to_the_secretariat_on_eve
     assert words not in html.text(siri.page("/tasks"))
     now.advance(minutes=61)
     assert words in html.text(siri.page("/tasks"))
+    assert "1 e-post venter, siden" in html.text(siri.page("/reminders"))
     assert words not in html.text(kari.page("/tasks"))
     server.script.mail.clear()
     deliver()

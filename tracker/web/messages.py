@@ -87,6 +87,7 @@ MESSAGES = {
     "no_such_note": N_("Choose among the notes in the list."),
     "no_such_person": N_("There is no such person."),
     "no_such_role": N_("The person does not have this role any more."),
+    "no_such_rules": N_("There are no such rules."),
     "no_such_source": N_("There is no such source."),
     "no_such_task": N_("There is no such task."),
     "no_task_chosen": N_("Choose at least one task."),
@@ -131,6 +132,9 @@ MESSAGES = {
     "ref_missing": N_("Write a reference, or choose where the task belongs."),
     "ref_taken": N_("There is a task with the reference %(ref)s already."),
     "role_needs_actor": N_("Choose the organisation that this role is in."),
+    "rules_changed_meanwhile": N_(
+        "Somebody has changed these rules meanwhile. Look at them anew before you change them."
+    ),
     "say_risk": N_("Say what the risk is of not doing it."),
     "say_why": N_("Say why."),
     "say_why_deadline": N_("Say why a new deadline is needed."),

@@ -135,7 +135,10 @@ def init_app(app: Flask) -> None:
     """Set up Jinja, the locale of each request and the security headers."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        i18n.gettext, i18n.ngettext, newstyle=True
+        i18n.gettext,
+        # Jinja fills in the variables itself, and this one would do it without them.
+        lambda *plural: i18n.translations(i18n.get_locale()).ungettext(*plural),
+        newstyle=True,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tracker.domain.reminder_rules import RuleAudience
 from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
@@ -61,6 +62,17 @@ NOTE_KINDS: Final[dict[str, str]] = {
     "proposal": N_("Proposal"),
     "theme": N_("Topic"),
     "remark": N_("Remark"),
+}
+KINDS_IN_PLURAL: Final[dict[str, str]] = {
+    Kind.RECOMMENDATION: N_("Recommendations"),
+    Kind.GOAL: N_("Goals"),
+    Kind.MEASURE: N_("Measures"),
+}
+RULE_AUDIENCES: Final[dict[str, str]] = {
+    RuleAudience.RESPONSIBLE: N_("The responsible person"),
+    RuleAudience.LEADS: N_("The owner's leads"),
+    RuleAudience.CONTRIBUTORS: N_("The contributing organisations' leads"),
+    RuleAudience.COORDINATOR: N_("The secretariat"),
 }
 OPTIONAL_MAIL: Final[dict[str, str]] = {
     OptionalKind.DECISIONS: N_("What was decided about a report or a new deadline"),
