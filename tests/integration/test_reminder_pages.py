@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from config import Settings
 from tests import factories as make
+from tests import html, mails
 from tests.client import Client, Clock
 from tests.databases import count_queries
 from tests.html import text as text_of
@@ -293,3 +294,29 @@ def test_health_is_bad_after_a_run_that_failed_and_the_page_says_why(
         reminders.record_failure(session, at=make.NOW, error="disk is full")
     assert health(app)[1]["problems"] == ["run_failed"]
     assert "disk is full" in text_of(as_user(case.kari).page("/reminders"))
+
+
+def test_the_log_of_one_person_is_shown_and_exported_without_formulas(
+    database: Database, as_user: Callable[[User | Person], Client]
+) -> None:
+    with database.session(write=True) as session:
+        ks = make.actor(session, "KS")
+        kari = make.user(session, "=Kari", at=ks)
+        ola = make.user(session, "Ola", at=ks)
+        for person, step in ((kari, "-7"), (ola, "-7")):
+            task = make.task(session, owner=ks, responsible=person, deadline=mails.DUE_IN_A_WEEK)
+            mails.queue_digest(session, person, [mails.line(task, step)])
+    browser = as_user(ola)
+    path = f"/reminders/log?person={kari.id}"
+    page = html.text(browser.page(path))
+    assert "=Kari" in page
+    assert "Ola Hansen" not in page
+    table = browser.get(f"/reminders/log.csv?person={kari.id}")
+    assert table.mimetype == "text/csv"
+    assert table.data.startswith(b"\xef\xbb\xbf")
+    [head, line] = table.text.lstrip("\ufeff").splitlines()
+    assert head.startswith("Oppgave;Mottaker;E-post;")
+    assert ";'=Kari;" in line
+    assert ";-7;2026-03-02;2026-03-09;" in line
+    assert len(browser.get("/reminders/log.csv").text.splitlines()) == 3
+    assert len(browser.get("/reminders/log.csv?first=2026-03-03").text.splitlines()) == 1

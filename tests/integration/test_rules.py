@@ -253,3 +253,27 @@ def test_rules_for_what_does_not_exist_are_not_found(
     world: World, as_user: Sign, scope: str
 ) -> None:
     assert as_user(world.coordinator).get(f"/reminders/rules/{scope}").status_code == 404
+
+
+def test_an_escalation_says_what_was_sent_before_to_whom_and_when(
+    database: Database, settings: Settings, world: World
+) -> None:
+    for day in (0, 11, 18, 21, 28):
+        run(database, settings, day)
+    assert ("Liv Leder", "escalate_lead") in run(database, settings, 36)
+    with database.session(write=False) as session:
+        query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == world.lead.id)
+        body = session.scalars(query).one() or ""
+    assert (
+        "5 påminnelser sendt, de siste: Kari Nordmann 13. mars 2026, 20. mars 2026, "
+        "23. mars 2026 og 30. mars 2026." in " ".join(body.split())
+    )
+
+
+def test_an_escalation_after_reminders_that_reached_nobody_says_that(
+    database: Database, settings: Settings, world: World
+) -> None:
+    assert ("Liv Leder", "escalate_lead") in run(database, settings, 36)
+    with database.session(write=False) as session:
+        query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == world.lead.id)
+        assert "Ingen påminnelse om den har nådd fram." in (session.scalars(query).one() or "")

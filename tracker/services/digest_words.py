@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import datetime as dt
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from tracker.clock import local_date
 from tracker.domain.reminder_facts import Key
 from tracker.domain.reminder_steps import Section, StepKind, is_before_deadline, section_of
 from tracker.models import Actor, DeadlineChange, Reminder, StatusUpdate, Task, User
@@ -42,6 +44,13 @@ _TOLD_BY: Final = frozenset({StepKind.SENT_BACK, StepKind.NOT_MINE})
 """Steps that an update is the cause of, whose words are told."""
 
 
+class SentBefore(NamedTuple):
+    """A reminder that was sent, and to whom."""
+
+    name: str
+    on: dt.date
+
+
 class Words:
     """Names, titles and reasons for the lines about some tasks, whosever digests they stand in."""
 
@@ -57,6 +66,9 @@ class Words:
             rows = session.connection().execute(_TASK.where(Task.id.in_(task_ids)))
             self.tasks.update((row.id, row) for row in rows)
             self._count_sent(session, task_ids)
+        self.sent_before: defaultdict[tuple[int, int], list[SentBefore]] = defaultdict(list)
+        """By task and series: whom the reminders that an escalation follows went to, and when."""
+        self._read_sent_before(session, keys)
         self._read_updates(session, keys)
         self._read_changes(session, keys)
 
@@ -79,6 +91,27 @@ class Words:
             for task_id, series, addressee, step in sent
             if section_of(step) in {Section.DUE_SOON, Section.OVERDUE}
         )
+
+    def _read_sent_before(self, session: Session, keys: Iterable[Key]) -> None:
+        raised = sorted({key.task_id for key in keys if section_of(key.step) is Section.RAISED})
+        for task_ids in portions(raised):
+            sent = session.execute(
+                select(
+                    Reminder.task_id,
+                    Reminder.series,
+                    Reminder.step,
+                    Reminder.settled_at,
+                    func.coalesce(User.name, Actor.name).label("name"),
+                )
+                .outerjoin(User, User.id == Reminder.user_id)
+                .outerjoin(Actor, Actor.id == Reminder.actor_id)
+                .where(Reminder.task_id.in_(task_ids), Reminder.state == "sent")
+                .order_by(Reminder.settled_at, Reminder.id)
+            )
+            for task_id, series, step, at, name in sent:
+                if at is not None and section_of(step) in {Section.DUE_SOON, Section.OVERDUE}:
+                    day = local_date(at, self.timezone)
+                    self.sent_before[task_id, series].append(SentBefore(name, day))
 
     def _read_updates(self, session: Session, keys: Iterable[Key]) -> None:
         causes = [int(key.occurrence) for key in keys if key.step in _TOLD_BY]

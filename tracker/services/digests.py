@@ -24,7 +24,7 @@ from tracker.domain.roles import Person
 from tracker.mail.digest import ASKING, PARTS, Absent, Digest, Line, Notice
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, User
 from tracker.services import answer_links, closed_days, preferences, reminder_facts
-from tracker.services.digest_words import Words
+from tracker.services.digest_words import SentBefore, Words
 from tracker.services.reminder_facts import AnyRow, portions
 from tracker.services.tasks import unsettled_parts
 
@@ -32,6 +32,8 @@ _Lines: TypeAlias = defaultdict[int, list[Key]]
 """The reminders of one mail by task."""
 
 CANCELLED_BY_CHANGE: Final = "changed"
+SENT_SHOWN: Final = 4
+"""Of the reminders that an escalation follows, the last so many are named."""
 _ORDER: Final = {section: number for number, section in enumerate(Section)}
 # News that the receiver may want to answer at once, if only to say that the task is not theirs.
 _ANSWERABLE_NEWS: Final = frozenset({StepKind.ASSIGNED, StepKind.SENT_BACK})
@@ -236,12 +238,29 @@ class Digests:
             secretariat_told_on=(
                 told[1] if told and told[0] is StepKind.ESCALATE_COORDINATOR else None
             ),
-            notices=tuple(
-                notice
-                for key in _newsworthy(keys)
-                if (notice := _notice(key, task, self._words)) is not None
-            ),
+            notices=tuple(self._notices(keys, task)),
         )
+
+    def _notices(self, keys: Sequence[Key], task: AnyRow) -> Iterator[Notice]:
+        for key in _newsworthy(keys):
+            notice = _notice(key, task, self._words)
+            if notice is not None:
+                yield notice
+            if section_of(key.step) is Section.RAISED:
+                sent = self._words.sent_before[key.task_id, key.series]
+                yield _sent_before([one for one in sent if one.on < self._today])
+
+
+def _sent_before(sent: Sequence[SentBefore]) -> Notice:
+    """Say which reminders went to whom before, so that nobody has to ask."""
+    if not sent:
+        return Notice(kind="none_sent_before")
+    days: defaultdict[str, list[str]] = defaultdict(list)
+    for one in sent[-SENT_SHOWN:]:
+        days[one.name].append(i18n.format_date_day(one.on))
+    told = [f"{name} {i18n.format_list(of_name)}" for name, of_name in days.items()]
+    kind = "sent_before" if len(sent) <= SENT_SHOWN else "last_sent_before"
+    return Notice(kind=kind, what="; ".join(told), who=str(len(sent)))
 
 
 def _asks(keys: Iterable[Key]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -42,6 +42,10 @@ class Filters:
     receiver: str = ""
     """A part of the name or address."""
     ref: str = ""
+    person_id: int | None = None
+    first: dt.date | None = None
+    """The run days from here on."""
+    last: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Entry:
     id: int
     task: Task
     receiver: str
+    person_id: int | None
     audience: str
     step: str
     label: int | str
@@ -66,6 +71,8 @@ class Entry:
     answer: str | None
     """The mail server's last words."""
     possibly_duplicate: bool
+    next_attempt_at: dt.datetime | None
+    """When it is tried again, where it failed for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,12 @@ _OUTCOME: Final = case(
     (Reminder.state == "planned", "waiting"),
     ((Reminder.state == "cancelled") & (OutgoingEmail.state == "failed"), "failed"),
     else_=Reminder.state,
+)
+_NEXT_ATTEMPT: Final = case(
+    (
+        (OutgoingEmail.state == "queued") & OutgoingEmail.last_error.is_not(None),
+        OutgoingEmail.next_attempt_at,
+    ),
 )
 
 
@@ -112,6 +125,17 @@ def page(
         newer_than=piece.before.id if piece.before else None,
         older_than=piece.after.id if piece.after else None,
     )
+
+
+def everything(session: Session, *, by: Person, filters: Filters) -> Iterator[Entry]:
+    """Give all entries of the log, newest first, read in portions so that memory stays small."""
+    older_than: int | None = None
+    while True:
+        found = page(session, by=by, filters=filters, older_than=older_than)
+        yield from found.entries
+        if found.older_than is None:
+            return
+        older_than = found.older_than
 
 
 def of_task(session: Session, *, by: Person, task_id: int) -> list[Entry]:
@@ -172,6 +196,7 @@ def _entries(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
             OutgoingEmail.to_address,
             func.coalesce(OutgoingEmail.server_answer, OutgoingEmail.last_error).label("answer"),
             OutgoingEmail.possibly_duplicate,
+            _NEXT_ATTEMPT.label("next_attempt_at"),
             _OUTCOME.label("outcome"),
         )
     )
@@ -189,6 +214,12 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         found.append(
             or_(*(func.lower(column).contains(part, autoescape=True) for column in columns))
         )
+    if filters.person_id is not None:
+        found.append(Reminder.user_id == filters.person_id)
+    if filters.first is not None:
+        found.append(Reminder.send_on >= filters.first)
+    if filters.last is not None:
+        found.append(Reminder.send_on <= filters.last)
     if filters.ref:
         found.append(func.lower(Task.ref) == filters.ref.strip().lower())
     return found
@@ -203,6 +234,7 @@ def _entry(row: Any) -> Entry:
         id=reminder.id,
         task=row.Task,
         receiver=row.receiver,
+        person_id=reminder.user_id,
         audience=reminder.audience,
         step=reminder.step,
         label=label,
@@ -214,4 +246,5 @@ def _entry(row: Any) -> Entry:
         to_address=row.to_address,
         answer=row.answer,
         possibly_duplicate=bool(row.possibly_duplicate),
+        next_attempt_at=row.next_attempt_at,
     )

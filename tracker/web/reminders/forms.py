@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from flask import request
-from wtforms import SelectField, StringField
+from wtforms import DateField, SelectField, StringField
+from wtforms.validators import Optional
 
 from tracker.domain.roles import Person
 from tracker.i18n import N_, _, _l
-from tracker.services.reminder_log import Outcome
+from tracker.services.reminder_log import Filters, Outcome
 from tracker.services.reminder_page import Whose, usual
 from tracker.web import words
-from tracker.web.forms import AddressForm, Longest, row_id
+from tracker.web.forms import DATES, AddressForm, Longest, row_id
 
 DAYS = {
     "7": N_("The next 7 days"),
@@ -87,8 +88,29 @@ class LogForm(AddressForm):
     outcome = SelectField(_l("What became of it"), default="")
     receiver = StringField(_l("Receiver"), [Longest(100)])
     ref = StringField(_l("Task's reference"), [Longest(40)])
+    first = DateField(_l("From"), [Optional()], format=DATES)
+    last = DateField(_l("To and with"), [Optional()], format=DATES)
 
     def __init__(self) -> None:
         """Read the address."""
         super().__init__()
         self.outcome.choices = words.choices(OUTCOMES, {"": _("All that were to be sent")})
+
+    def filters(self) -> Filters:
+        """Return what is to be shown; what was refused narrows nothing down."""
+        outcome = self.valid("outcome")
+        return Filters(
+            outcome=Outcome(outcome) if outcome else None,
+            receiver=self.valid("receiver") or "",
+            ref=self.valid("ref") or "",
+            person_id=request.args.get("person", type=row_id),
+            first=self.valid("first"),
+            last=self.valid("last"),
+        )
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the same as it stands in an address."""
+        names = ("outcome", "receiver", "ref", "first", "last")
+        found = {name: value for name in names if (value := self.valid(name))}
+        person_id = request.args.get("person", type=row_id)
+        return found | ({"person": person_id} if person_id else {})

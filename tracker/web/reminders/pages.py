@@ -6,16 +6,15 @@ import datetime as dt
 from http import HTTPStatus
 from typing import Any
 
-from flask import jsonify, render_template, request, url_for
+from flask import jsonify, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response
 
 from tracker.services import reminder_health, reminder_log, reminder_page, reminders
-from tracker.services.reminder_log import Filters as LogFilters
-from tracker.services.reminder_log import Outcome
 from tracker.services.reminder_page import Filters, Whose
 from tracker.web import access
 from tracker.web.context import db, now, person, tracker
 from tracker.web.forms import row_id
+from tracker.web.reminders import exports
 from tracker.web.reminders.blueprint import blueprint
 from tracker.web.reminders.forms import LogForm, UpcomingForm, address_of_place, place_in_address
 
@@ -66,21 +65,14 @@ def log() -> tuple[str, int]:
     """Show what was planned and what became of it, newest first."""
     form = LogForm()
     valid = form.validate()
-    outcome = form.valid("outcome")
     page = reminder_log.page(
         db(),
         by=person(),
-        filters=LogFilters(
-            outcome=Outcome(outcome) if outcome else None,
-            receiver=form.valid("receiver") or "",
-            ref=form.valid("ref") or "",
-        ),
+        filters=form.filters(),
         older_than=request.args.get("older_than", type=row_id),
         newer_than=request.args.get("newer_than", type=row_id),
     )
-    chosen: dict[str, Any] = {
-        name: value for name in ("outcome", "receiver", "ref") if (value := form.valid(name))
-    }
+    chosen = form.chosen()
     html = render_template(
         "reminders/log.html",
         form=form,
@@ -91,6 +83,16 @@ def log() -> tuple[str, int]:
         runs=reminder_log.last_runs(db(), limit=RUNS_SHOWN),
     )
     return html, HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST
+
+
+@blueprint.get("/reminders/log.csv")
+@access.signed_in
+def export() -> Response:
+    """Give the log as a table for spreadsheets, as it is filtered."""
+    entries = reminder_log.everything(db(), by=person(), filters=LogForm().filters())
+    response = Response(stream_with_context(exports.lines(entries)), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="reminders.csv"'
+    return response
 
 
 @blueprint.get("/healthz/reminders")
