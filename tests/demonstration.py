@@ -11,12 +11,15 @@ from sqlalchemy import select
 
 from tests.client import Clock, tracker_of
 from tracker.db import Database
+from tracker.domain.reminder_steps import OptionalKind
 from tracker.mail.senders import MailboxSender
-from tracker.models import AnswerLink, OutgoingEmail, StatusUpdate, Task, User
-from tracker.services import answer_links, delivery, reminders, starting_set
+from tracker.models import AnswerLink, Meeting, OutgoingEmail, StatusUpdate, Task, User
+from tracker.services import answer_links, delivery, preferences, reminders, starting_set
 from tracker.services import demonstration as service
 
 FRIDAY: Final = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+NO_PAGES: Final = frozenset({"static", "mailbox.html", "reminders.export", "accounts.feed"})
+"""What stands in the frame of another page, or is a file."""
 MONDAY_SEVEN: Final = dt.datetime(2026, 11, 23, 6, tzinfo=dt.UTC)
 PEOPLE: Final = {
     "adviser": "kari.nordmann@ks.example",
@@ -69,8 +72,17 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
             "user_id": 4,
             "email_id": session.scalars(select(OutgoingEmail.id).limit(1)).one(),
             "update_id": session.scalars(select(StatusUpdate.id).limit(1)).one(),
-            "token": answer_links.address(link_id, base_url="", secret_key=key).rpartition("/")[2],
+            "meeting_id": session.scalars(select(Meeting.id).order_by(Meeting.id)).first(),
+            "scope": "all",
+            "token": _token(answer_links.address(link_id, base_url="", secret_key=key)),
+            "unsubscribe": _token(
+                preferences.address(4, OptionalKind, base_url="", secret_key=key)
+            ),
         }
+
+
+def _token(address: str) -> str:
+    return address.rpartition("/")[2]
 
 
 def addresses(app: Flask, database: Database) -> list[str]:
@@ -80,8 +92,9 @@ def addresses(app: Flask, database: Database) -> list[str]:
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("127.0.0.1")
         for rule in app.url_map.iter_rules():
-            # What is left out stands in the frame of another page.
-            if "GET" in (rule.methods or ()) and rule.endpoint not in {"static", "mailbox.html"}:
+            if "GET" in (rule.methods or ()) and rule.endpoint not in NO_PAGES:
                 values = {name: existing[name] for name in rule.arguments}
+                if rule.endpoint == "accounts.unsubscribe":
+                    values["token"] = existing["unsubscribe"]
                 found.append(adapter.build(rule.endpoint, values))
     return sorted(found)

@@ -25,6 +25,7 @@ from tracker.web.actors.routes import blueprint as actors
 from tracker.web.answers.routes import blueprint as answers
 from tracker.web.health.routes import blueprint as health
 from tracker.web.mailbox.routes import blueprint as mailbox
+from tracker.web.meetings.routes import blueprint as meetings
 from tracker.web.overview.routes import blueprint as overview
 from tracker.web.reminders.routes import blueprint as reminders
 from tracker.web.sources.routes import blueprint as sources
@@ -39,6 +40,7 @@ FEATURES = (
     answers,
     health,
     mailbox,
+    meetings,
     overview,
     reminders,
     sources,

@@ -123,6 +123,16 @@ def _format_skeleton(date: dt.date, skeleton: str, locale: str) -> str:
     return format_skeleton(skeleton, date, locale=_CLDR[locale])
 
 
+def format_month(date: dt.date) -> str:
+    """Return desember 2026."""
+    return _format_skeleton(date, "yMMMM", _locale.get())
+
+
+def format_weekday(date: dt.date) -> str:
+    """Return torsdag."""
+    return _format_date(date, "EEEE", _locale.get())
+
+
 def format_datetime_short(moment: dt.datetime, timezone: str) -> str:
     """Return 31.12.2026 kl. 07.00 in `timezone` (IANA name) for an aware datetime."""
     local = moment.astimezone(ZoneInfo(timezone))
@@ -138,7 +148,7 @@ def format_deadline(date: dt.date, precision: str) -> str:
     if precision == "year":
         return gettext("during %(period)s", period=str(date.year))
     if precision == "month":
-        period = _format_skeleton(date, "yMMMM", _locale.get())
+        period = format_month(date)
         return gettext("during %(period)s", period=period)
     return format_date_day(date)
 

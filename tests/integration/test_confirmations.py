@@ -31,6 +31,8 @@ NOT_SAID: Final = {
 WAYS_BACK: Final = {
     "reminders.edit_rules": "reminders.restore_rules",
     "accounts.cancel_absence": "accounts.absences_of",
+    "accounts.stop_calendar": "accounts.renew_calendar",
+    "meetings.call_off": "meetings.new",
     "accounts.deactivate": "accounts.reactivate",
     "accounts.take_role": "accounts.give_role",
     "answers.answer": "answers.answer",
@@ -95,6 +97,8 @@ def _accounts(walk: Walk, database: Database, as_user: Sign) -> None:
     walk.press(one, "accounts.cancel_absence", absence_id=1)
     walk.fill_in(boss, "accounts.absences_of", days, user_id=new.id)
     walk.fill_in(one, "accounts.mail_preferences", {"wanted": ["copies"]})
+    walk.press(one, "accounts.stop_calendar")
+    walk.press(one, "accounts.renew_calendar")
     walk.press(one, "accounts.sign_out_browser", session_id=other.id)
     walk.press(one, "accounts.sign_out_everywhere")
     walk.press(as_user(new), "accounts.sign_out")
@@ -166,6 +170,11 @@ def _contents(walk: Walk, database: Database, as_user: Sign) -> None:
     typed = siri.submit("/reminders/rules/all", weeks="2")
     walk.send(siri, "reminders.edit_rules", _shown(typed) | {"do": "save"}, **all_tasks)
     walk.fill_in(siri, "reminders.restore_rules", {}, **all_tasks)
+    meeting = {"held_on": str(make.TODAY + DAY), "title": "Møte"}
+    walk.fill_in(siri, "meetings.new", meeting)
+    walk.fill_in(siri, "meetings.edit", {"place": "Oslo"}, meeting_id=1)
+    walk.press(siri, "meetings.call_off", meeting_id=1)
+    walk.fill_in(siri, "meetings.new", meeting)
     settled = {"status": "not_started", "reason": "Vedtatt i møtet."}
     walk.fill_in(siri, "tasks.new", {"kind": "goal", "title_nb": "Mål", "ref": "NY-1"})
     walk.fill_in(siri, "tasks.edit", {"title_nb": "Avtale"}, task_id=first)

@@ -36,6 +36,8 @@ OPEN_TO_ALL = {
     "/answer/<token>/renew",
     "/answer/<token>/thanks",
     "/unsubscribe/<token>",
+    # So is the one that a calendar program is given.
+    "/calendar/<token>.ics",
     # For machines, without names of people.
     "/healthz",
     "/healthz/reminders",

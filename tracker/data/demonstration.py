@@ -125,6 +125,25 @@ class TaskStory:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForumMeeting:
+    """A meeting of the forum, so many days from today."""
+
+    days: int
+    title: str
+    place: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwayPerson:
+    """Somebody who is away from so many days on until so many."""
+
+    name: str
+    first: int
+    last: int
+    substitute: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bulk:
     """What synthetic measures and people are put together of; pairs are nb and nn."""
 
@@ -148,6 +167,8 @@ class Demonstration:
     mailboxes: tuple[Mailbox, ...]
     people: tuple[InventedPerson, ...]
     tasks: tuple[TaskStory, ...]
+    meetings: tuple[ForumMeeting, ...]
+    absences: tuple[AwayPerson, ...]
     bulk: Bulk
 
 
@@ -165,6 +186,8 @@ def demonstration() -> Demonstration:
             for row in raw["people"]
         ),
         tasks=tuple(_story(row) for row in (*raw["tasks"], *raw["measures"])),
+        meetings=tuple(ForumMeeting(**row) for row in raw["meetings"]),
+        absences=tuple(AwayPerson(**row) for row in raw["absences"]),
         bulk=Bulk(**{key: tuple(value) for key, value in raw["bulk"].items()}),
     )
 

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from tracker.domain.absences import Away, is_circular
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import Person, Role
-from tracker.models import Absence, Membership, Task, User
+from tracker.models import Absence, Meeting, Membership, Task, User
 from tracker.models.tasks import OPEN
-from tracker.services import audit
+from tracker.services import audit, meetings
 from tracker.services.tasks import LARGEST_ID, visible_to
 
 FURTHEST: Final = dt.timedelta(days=366)
@@ -31,6 +31,8 @@ class Collision:
     absence: Absence
     tasks: Sequence[Task]
     """Those with a deadline in it that the person is responsible for."""
+    meetings: Sequence[Meeting]
+    """The forum's, where the person is invited."""
 
 
 def user(session: Session, *, by: Person, user_id: int) -> User:
@@ -74,9 +76,21 @@ def soon(session: Session, *, user_id: int | None, today: dt.date) -> Absence | 
     )
 
 
-def collisions(session: Session, *, by: Person, absences: Sequence[Absence]) -> list[Collision]:
-    """Return the deadlines that fall into each of a person's absences, a few of each."""
-    return [Collision(absence, session.scalars(_due_in(by, absence)).all()) for absence in absences]
+def collisions(
+    session: Session, *, by: Person, user: User, absences: Sequence[Absence]
+) -> list[Collision]:
+    """Return the deadlines and meetings that fall into each absence of `user`, a few of each."""
+    is_invited = meetings.is_invited({one.role for one in user.memberships})
+    return [
+        Collision(
+            absence,
+            session.scalars(_due_in(by, absence)).all(),
+            meetings.within(session, first=absence.first_on, last=absence.last_on)
+            if is_invited
+            else (),
+        )
+        for absence in absences
+    ]
 
 
 def substitutes(session: Session, *, user: User) -> Sequence[User]:
@@ -155,12 +169,18 @@ def cancel(session: Session, *, by: Person, absence_id: int, now: dt.datetime) -
 
 def of_day(session: Session, *, day: dt.date) -> dict[int, Away]:
     """Return who is away on the local date `day`, by person."""
+    return {one.user_id: one for one in within(session, first=day, last=day)}
+
+
+def within(session: Session, *, first: dt.date, last: dt.date) -> list[Away]:
+    """Return who is away on some of the local dates `first` to `last`."""
     rows = session.execute(
-        select(Absence.user_id, Absence.first_on, Absence.last_on, Absence.substitute_id).where(
-            Absence.cancelled_at.is_(None), Absence.first_on <= day, Absence.last_on >= day
-        )
+        select(Absence.user_id, Absence.first_on, Absence.last_on, Absence.substitute_id)
+        .where(Absence.cancelled_at.is_(None))
+        .where(Absence.first_on <= last, Absence.last_on >= first)
+        .order_by(Absence.id)
     )
-    return {row.user_id: Away(*row) for row in rows}
+    return [Away(*row) for row in rows]
 
 
 def _lasting() -> Select[Absence]:

@@ -16,7 +16,7 @@ from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.domain.status import ACTIVE
 from tracker.i18n import LOCALES
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
-from tracker.services import audit, contacts, outbox, paging, sessions, sign_in
+from tracker.services import audit, calendar_feeds, contacts, outbox, paging, sessions, sign_in
 from tracker.services.tasks import LARGEST_ID, visible_to
 from tracker.services.unique import unique
 
@@ -300,6 +300,7 @@ def _change(session: Session, by: Person, user: User, **values: str) -> None:
 def _shut_out(session: Session, user: User, now: dt.datetime) -> None:
     sessions.revoke_all(session, user_id=user.id, now=now)
     sign_in.revoke_links(session, user_id=user.id, now=now)
+    calendar_feeds.revoke(session, user_id=user.id, now=now)
     # A mail that still waits will go to whom the person is by then.
     gone = select(OutgoingEmail.id).where(OutgoingEmail.state != "queued")
     session.execute(

@@ -127,6 +127,7 @@ def _begin(session: Session, days: Days) -> None:
     # Where the starting set was there before, its tasks are as old as the story all the same.
     session.execute(update(Task).values(created_at=began, changed_at=began))
     demonstration_people.add(session, demonstration(), at=began)
+    demonstration_people.add_calendar(session, demonstration(), days=days, at=began)
     session.flush()
 
 

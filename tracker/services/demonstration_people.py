@@ -1,4 +1,4 @@
-"""The demonstration's invented people and shared mailboxes."""
+"""The demonstration's invented people and shared mailboxes, their meetings and absences."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.data.demonstration import Demonstration, InventedPerson
-from tracker.models import Actor, Membership, User
+from tracker.models import Absence, Actor, Meeting, Membership, User
 from tracker.services import audit
+from tracker.services.demonstration_dates import Days
 
 ENDING: Final = ".example"
 """All invented addresses lie under it; RFC 2606 sets it aside, so nobody has one."""
@@ -36,6 +37,27 @@ def add(session: Session, story: Demonstration, *, at: dt.datetime) -> None:
     with audit.dated(session, at):
         for person in story.people:
             _add_person(session, person, actors, at)
+
+
+def add_calendar(session: Session, story: Demonstration, *, days: Days, at: dt.datetime) -> None:
+    """Add the forum's meetings, and who is away, as entered by the secretary at `at`."""
+    people = {user.name: user.id for user in session.scalars(select(User))}
+    for meeting in story.meetings:
+        held_on = days.in_days(meeting.days)
+        session.add(
+            Meeting(held_on=held_on, title=meeting.title, place=meeting.place, created_at=at)
+        )
+    for away in story.absences:
+        session.add(
+            Absence(
+                user_id=people[away.name],
+                first_on=days.in_days(away.first),
+                last_on=days.in_days(away.last),
+                substitute_id=people[away.substitute],
+                created_at=at,
+                created_by_id=people[story.secretary],
+            )
+        )
 
 
 def _add_person(

@@ -50,17 +50,19 @@ class Filters:
 
     days: int
     whose: Whose = Whose.ALL
+    owner_id: int | None = None
+    """The actor whose tasks it is about; None: anybody's."""
     text: str = ""
     """A part of the receiver's name or address, or a task's reference."""
     day: dt.date | None = None
-    """The day to show where there is too much for all of them."""
+    """The one day to show; None: all, or the first of them where that is too much."""
     after: tuple[dt.date, int] | None = None
     """On that day: the deadline and id of the last task on the page before."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneDay:
-    """Which day a page shows, because there is too much for more of them."""
+    """Which day a page shows, because it was chosen or there is too much for more of them."""
 
     day: dt.date
     before: dt.date | None
@@ -80,13 +82,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class _Only:
+class Only:
     """What the filters mean: which tasks to look at, and which lines to keep."""
 
     sought: dict[str, Any] = field(default_factory=dict)
     keeps: tuple[Callable[[Coming], bool], ...] = ()
 
     def of(self, coming: list[Coming]) -> list[Coming]:
+        """Return the lines to keep."""
         return [line for line in coming if all(keep(line) for keep in self.keeps)]
 
 
@@ -104,13 +107,15 @@ def page(
     Everything in the order of sending, then by receiver; where that is too much, one day by
     deadline.
     """
-    only = _only(session, by, filters)
+    only_these = only(session, by, filters)
     foresight = Foresight(session, settings=settings, now=now, first=first)
     last = first + (filters.days - 1) * DAY
-    sought = foresight.sought(first, last, **only.sought)
-    few = reminder_candidates.ids_up_to(session, sought, most=MOST)
+    sought = foresight.sought(first, last, **only_these.sought)
+    few = None
+    if filters.day is None:
+        few = reminder_candidates.ids_up_to(session, sought, most=MOST)
     if few is not None:
-        coming = only.of(
+        coming = only_these.of(
             [
                 line
                 for tasks in foresight.tasks(few)
@@ -123,7 +128,7 @@ def page(
     one_day = _choose(filters, first, last, calendar(settings.closed_days))
     sought = replace(sought, first=one_day.day, last=one_day.day)
     task_ids = reminder_candidates.ids(session, sought, after=filters.after)
-    found = _fill(session, foresight, task_ids, one_day.day, only)
+    found = _fill(session, foresight, task_ids, one_day.day, only_these)
     # The lines of one task stay together.
     shown = found[:PAGE_SIZE] + [
         line for line in found[PAGE_SIZE:] if line.task == found[PAGE_SIZE - 1].task
@@ -135,13 +140,13 @@ def page(
 
 
 def _fill(
-    session: Session, foresight: Foresight, task_ids: list[int], day: dt.date, only: _Only
+    session: Session, foresight: Foresight, task_ids: list[int], day: dt.date, wanted: Only
 ) -> list[Coming]:
     """Return the lines of a day in the order of the tasks; enough to see whether there are more."""
     place = {task_id: number for number, task_id in enumerate(task_ids)}
     shown: list[Coming] = []
     for tasks in foresight.tasks(task_ids, LOOKED_AT):
-        found = only.of(list(lines(session, foresight.finds(tasks, day, day))))
+        found = wanted.of(list(lines(session, foresight.finds(tasks, day, day))))
         shown += sorted(found, key=lambda line: place[line.task.id])
         if len(shown) > PAGE_SIZE and shown[-1].task != shown[PAGE_SIZE - 1].task:
             break
@@ -157,28 +162,31 @@ def _choose(filters: Filters, first: dt.date, last: dt.date, closed: Calendar) -
     return OneDay(day, before if before >= start else None, after if after <= last else None, None)
 
 
-def _only(session: Session, by: Person, filters: Filters) -> _Only:
-    """Return what to look at and what to keep."""
+def only(session: Session, by: Person, filters: Filters) -> Only:
+    """Return which tasks `filters` look at and which lines they keep, for the reader `by`."""
     sought: dict[str, Any] = {}
     keeps: list[Callable[[Coming], bool]] = []
     wanted = filters.text.strip().lower()
     if wanted:
         keeps.append(lambda line: _is_named(line, wanted))
+    owner_ids = None if filters.owner_id is None else frozenset({filters.owner_id})
     match filters.whose:
         case Whose.MINE:
             sought["receivers"] = Receivers(
                 user_ids=[by.user_id], lead_of=by.lead_of, coordinating=by.is_coordinator
             )
             keeps.append(lambda line: line.receiver.addressee == f"user:{by.user_id}")
-            return _Only(sought, tuple(keeps))
         case Whose.ORGANISATION:
-            sought["owner_ids"] = by.actor_ids
-    if wanted:
+            owner_ids = by.actor_ids if owner_ids is None else owner_ids & by.actor_ids
+    if owner_ids is not None:
+        sought["owner_ids"] = owner_ids
+        keeps.append(lambda line: line.task.owner_id in owner_ids)
+    if wanted and filters.whose != Whose.MINE:
         sought["receivers"] = _receivers_named(session, wanted)
         sought["task_id"] = session.scalar(
             visible_to(by).with_only_columns(Task.id).where(func.lower(Task.ref) == wanted)
         )
-    return _Only(sought, tuple(keeps))
+    return Only(sought, tuple(keeps))
 
 
 def _is_named(line: Coming, wanted: str) -> bool:

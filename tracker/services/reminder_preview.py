@@ -13,16 +13,17 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker.domain import reminders as rules
+from tracker.domain.absences import stand_in
 from tracker.domain.calendar import DAY
 from tracker.domain.reminder_facts import TaskFacts
 from tracker.domain.reminder_rules import RuleBook
 from tracker.domain.reminder_steps import Section
 from tracker.domain.reminders import Find, Line
 from tracker.models import Actor, Task, User
-from tracker.services import reminder_candidates, reminder_facts, reminder_rules
+from tracker.services import absences, reminder_candidates, reminder_facts, reminder_rules
 from tracker.services.closed_days import calendar
 from tracker.services.reminder_candidates import Sought
-from tracker.services.reminder_facts import portions
+from tracker.services.reminder_facts import REACHABLE, portions
 from tracker.services.tasks import visible_to
 
 TASK_DAYS: Final = 50_000
@@ -55,6 +56,8 @@ class Coming:
 
     send_on: dt.date
     receiver: Receiver
+    stand_in: str
+    """Who gets it because the receiver is away then, by name; empty: nobody else."""
     task: ComingTask
     audience: str
     step: str
@@ -156,6 +159,7 @@ def lines(session: Session, finds: Iterable[tuple[dt.date, Find]]) -> Iterator[C
     receivers = _receivers(
         session, {find.key.addressee for found in by_day.values() for find in found}
     )
+    stand_ins = _StandIns(session, by_day)
     in_order = [
         (day, receivers[addressee], line)
         for day in sorted(by_day)
@@ -167,7 +171,7 @@ def lines(session: Session, finds: Iterable[tuple[dt.date, Find]]) -> Iterator[C
     for some in portions(in_order):
         tasks = _tasks(session, {line.task_id for _, _, line in some})
         for day, receiver, line in some:
-            yield _coming(day, receiver, tasks[line.task_id], line)
+            yield _coming(day, receiver, stand_ins.of(receiver, day), tasks[line.task_id], line)
 
 
 def _parts(session: Session, sought: Sought) -> Iterator[tuple[Sought, list[int]]]:
@@ -182,11 +186,33 @@ def _parts(session: Session, sought: Sought) -> Iterator[tuple[Sought, list[int]
     yield from _parts(session, replace(sought, first=middle))
 
 
-def _coming(day: dt.date, receiver: Receiver, task: ComingTask, line: Line) -> Coming:
+class _StandIns:
+    """Who gets the mail of those who are away on some days."""
+
+    def __init__(self, session: Session, days: Collection[dt.date]) -> None:
+        self._away = absences.within(session, first=min(days), last=max(days)) if days else []
+        substitutes = {one.substitute_id for one in self._away}
+        self._names: dict[int, str] = {}
+        if substitutes:
+            found = select(User.id, User.name).where(User.id.in_(substitutes), REACHABLE)
+            self._names = {row.id: row.name for row in session.execute(found)}
+
+    def of(self, receiver: Receiver, day: dt.date) -> str:
+        """Return the name of who gets it instead; empty: nobody else does."""
+        prefix, _, number = receiver.addressee.partition(":")
+        if prefix != "user" or not self._away:
+            return ""
+        away = {one.user_id: one for one in self._away if one.first_on <= day <= one.last_on}
+        instead = stand_in(int(number), away=away, reachable=self._names)
+        return self._names[instead] if instead != int(number) else ""
+
+
+def _coming(day: dt.date, receiver: Receiver, instead: str, task: ComingTask, line: Line) -> Coming:
     main = line.main
     return Coming(
         send_on=day,
         receiver=receiver,
+        stand_in=instead,
         task=task,
         audience=main.key.audience,
         step=main.key.step,

@@ -144,6 +144,18 @@ class BaseForm(FlaskForm):
             self.form_errors.append(words)
 
 
+class VersionedForm(BaseForm):
+    """A form that knows which version of a row it was made from."""
+
+    version = HiddenField()
+
+    @property
+    def seen_version(self) -> int:
+        """Return that version; 0 where there was no row, -1 for what is no version."""
+        text = str(self.version.data or "")
+        return int(text) if text.isdecimal() and len(text) < 10 else -1
+
+
 class AddressForm(BaseForm):
     """What the address of a list asks for; what is not valid is named beside its field."""
 

@@ -84,6 +84,7 @@ MESSAGES = {
         "We do not know this link. Check that the whole address was copied from the mail."
     ),
     "no_such_mail": N_("There is no such mail, or it is not yours."),
+    "no_such_meeting": N_("There is no such meeting, or it has been called off."),
     "no_such_note": N_("Choose among the notes in the list."),
     "no_such_person": N_("There is no such person."),
     "no_such_role": N_("The person does not have this role any more."),

@@ -75,7 +75,9 @@ RULE_AUDIENCES: Final[dict[str, str]] = {
     RuleAudience.COORDINATOR: N_("The secretariat"),
 }
 OPTIONAL_MAIL: Final[dict[str, str]] = {
-    OptionalKind.DECISIONS: N_("What was decided about a report or a new deadline"),
+    OptionalKind.DECISIONS: N_(
+        "What was decided about what you reported done, or about a new deadline"
+    ),
     OptionalKind.UNSETTLED: N_("What the forum has to settle, monthly"),
     OptionalKind.COPIES: N_("Copies of reminders of tasks that others are responsible for"),
 }

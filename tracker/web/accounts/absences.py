@@ -65,7 +65,7 @@ def _absences(user_id: int) -> ResponseReturnValue:
         form=form,
         user=user,
         is_own=user.id == person().user_id,
-        collisions=absences.collisions(db(), by=person(), absences=coming),
+        collisions=absences.collisions(db(), by=person(), user=user, absences=coming),
     )
     return html, tried.status
 

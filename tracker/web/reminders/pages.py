@@ -9,16 +9,31 @@ from typing import Any
 from flask import jsonify, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response
 
-from tracker.services import reminder_health, reminder_log, reminder_page, reminders
-from tracker.services.reminder_page import Filters, Whose
+from tracker.domain.calendar import DAY
+from tracker.services import (
+    reminder_calendar,
+    reminder_health,
+    reminder_log,
+    reminder_page,
+    reminders,
+    tasks,
+)
 from tracker.web import access
 from tracker.web.context import db, now, person, tracker
 from tracker.web.forms import row_id
 from tracker.web.reminders import exports
 from tracker.web.reminders.blueprint import blueprint
-from tracker.web.reminders.forms import LogForm, UpcomingForm, address_of_place, place_in_address
+from tracker.web.reminders.forms import (
+    CalendarForm,
+    LogForm,
+    UpcomingForm,
+    address_of_place,
+    place_in_address,
+)
 
 RUNS_SHOWN = 5
+MONDAY = dt.date(2024, 1, 1)
+"""Any one, for the names of the weekdays."""
 
 
 @blueprint.get("/reminders")
@@ -26,7 +41,7 @@ RUNS_SHOWN = 5
 def index() -> tuple[str, int]:
     """Show the coming reminders by date and receiver."""
     settings = tracker().settings
-    form = UpcomingForm(person())
+    form = UpcomingForm(person(), tasks.owners(db()))
     valid = form.validate()
     day, after = place_in_address()
     coming = reminder_page.page(
@@ -35,15 +50,9 @@ def index() -> tuple[str, int]:
         settings=settings,
         now=now(),
         first=reminders.next_run_day(db(), settings=settings, now=now()),
-        filters=Filters(
-            days=int(form.valid("days") or 14),
-            whose=Whose(form.valid("whose") or Whose.ALL),
-            text=form.valid("q") or "",
-            day=day,
-            after=after,
-        ),
+        filters=form.filters(days=int(form.valid("days") or 14), day=day, after=after),
     )
-    chosen = {name: value for name in ("whose", "days", "q") if (value := form.valid(name))}
+    chosen = form.chosen() | ({"days": days} if (days := form.valid("days")) else {})
 
     def address_of(day: dt.date, after: tuple[dt.date, int] | None = None) -> str:
         return url_for(".index", **chosen, place=address_of_place(day, after))
@@ -53,6 +62,42 @@ def index() -> tuple[str, int]:
         form=form,
         health=reminder_health.check(db(), settings=settings, now=now()),
         page=coming,
+        chosen=chosen,
+        address_of=address_of,
+    )
+    return html, HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST
+
+
+@blueprint.get("/reminders/calendar")
+@access.signed_in
+def calendar() -> tuple[str, int]:
+    """Show a month of coming reminders, up to a year ahead."""
+    settings = tracker().settings
+    first = reminders.next_run_day(db(), settings=settings, now=now())
+    months = reminder_calendar.months(first)
+    form = CalendarForm(person(), tasks.owners(db()), months)
+    valid = form.validate()
+    month = reminder_calendar.month(
+        db(),
+        by=person(),
+        settings=settings,
+        now=now(),
+        first=first,
+        of=form.first_of(months),
+        filters=form.filters(days=reminder_calendar.AHEAD, day=None, after=None),
+    )
+    chosen = form.chosen()
+
+    def address_of(day: dt.date) -> str:
+        return url_for(
+            ".index", **chosen, days=reminder_calendar.AHEAD, place=address_of_place(day)
+        )
+
+    html = render_template(
+        "reminders/calendar.html",
+        form=form,
+        month=month,
+        weekdays=[MONDAY + number * DAY for number in range(7)],
         chosen=chosen,
         address_of=address_of,
     )

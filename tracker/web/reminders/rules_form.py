@@ -21,7 +21,7 @@ from wtforms.validators import InputRequired, NumberRange, Optional, ValidationE
 from tracker.domain.reminder_rules import LONGEST, MOST_STEPS, RuleAudience, Rules
 from tracker.i18n import _, _l
 from tracker.services.reminder_rules import Entry
-from tracker.web.forms import BaseForm, Longest
+from tracker.web.forms import BaseForm, Longest, VersionedForm
 from tracker.web.words import RULE_AUDIENCES, choices
 
 _DAYS = NumberRange(1, LONGEST)
@@ -37,18 +37,6 @@ def _offsets(_form: BaseForm, field: Field) -> None:
         )
     if len(set(days)) > MOST_STEPS:
         raise ValidationError(_("Write %(most)s numbers at most.", most=MOST_STEPS))
-
-
-class VersionedForm(BaseForm):
-    """A form that knows which version of the rules it was made from."""
-
-    version = HiddenField()
-
-    @property
-    def seen_version(self) -> int:
-        """Return that version; 0 where there were none."""
-        text = str(self.version.data or "")
-        return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
 class RestoreForm(VersionedForm):

@@ -292,6 +292,6 @@ class SnoozeForm(BaseForm):
     """Until when reminders are paused, and why."""
 
     until = DateField(
-        _l("Reminders come again from"), [InputRequired(_l("Write a date."))], format=DATES
+        _l("Do not remind me of this before"), [InputRequired(_l("Write a date."))], format=DATES
     )
     reason = TextAreaField(_l("Why?"), [InputRequired(_l("Say why.")), Longest(1000)])
