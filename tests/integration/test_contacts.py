@@ -18,7 +18,7 @@ from tests.smtp_server import SmtpServer
 from tracker.db import Database
 from tracker.domain.roles import Person, Role
 from tracker.models import OutgoingEmail, Reminder, Task, User
-from tracker.services import reminders
+from tracker.services import contacts, delivery_outcomes, reminders
 from tracker.services.delivery import Counts
 
 Sign = Callable[[User | Person], Client]
@@ -297,3 +297,36 @@ def test_trying_an_address_that_does_not_fail_says_so(
     answer = as_user(coordinator).send("/reminders/contacts/try-again", addressee=addressee)
     assert answer.status_code == 404
     assert "Denne adressen står ikke lenger som feil." in answer.text
+
+
+@pytest.mark.parametrize(
+    ("step", "audience", "is_flagged"),
+    [
+        ("-7", "responsible", True),
+        ("1", "leads", True),
+        ("1", "mailbox", True),
+        ("escalate_lead", "leads", False),
+        ("escalate_coordinator", "coordinator", False),
+        ("unsettled", "coordinator", False),
+        ("-7", "copy", False),
+    ],
+)
+def test_only_who_is_to_answer_for_a_task_leaves_it_without_a_contact(
+    database: Database,
+    step: str,
+    audience: str,
+    is_flagged: bool,
+) -> None:
+    with database.session(write=True) as session:
+        owner = make.actor(session)
+        lead = make.user(session, at=owner, role=Role.LEAD, email=ADDRESS)
+        task = make.task(session, owner=owner, deadline=mails.DUE_LAST_FRIDAY)
+        email = mails.queue_digest(session, lead, [mails.line(task, step, audience)])
+        delivery_outcomes.undeliverable(session, email, None, "550 no", now=make.NOW)
+    with database.session(write=True) as session:
+        flagged = session.get_one(Task, task.id).needs_contact_since is not None
+        contacts.works(session, addressee=f"user:{lead.id}")
+    with database.session(write=False) as session:
+        cleared = session.get_one(Task, task.id).needs_contact_since is None
+    assert flagged == is_flagged
+    assert cleared

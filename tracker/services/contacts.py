@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import ForbiddenError, NotFoundError
-from tracker.domain.roles import Person
-from tracker.models import Actor, OutgoingEmail, Reminder, Task, User
+from tracker.domain.roles import Person, Role
+from tracker.models import Actor, Membership, OutgoingEmail, Reminder, Task, User
 from tracker.models.tasks import OPEN
 from tracker.services import audit, outbox
 from tracker.services.tasks import LARGEST_ID, visible_to
@@ -148,10 +148,15 @@ def _owner(session: Session, addressee: str) -> User | Actor | None:
 def works(session: Session, *, addressee: str) -> None:
     """Note that an address takes mail again: its tasks need no new contact."""
     receiver = outbox.receiver_of(addressee)
-    if receiver["user_id"] is not None:
-        tasks = Task.responsible_id == receiver["user_id"]
+    user_id = receiver["user_id"]
+    if user_id is not None:
+        led = select(Membership.actor_id).where(
+            Membership.user_id == user_id, Membership.role == Role.LEAD
+        )
+        stands_in = and_(Task.responsible_id.is_(None), Task.owner_id.in_(led))
+        tasks = or_(Task.responsible_id == user_id, stands_in)
     else:
-        tasks = Task.owner_id == receiver["actor_id"]
+        tasks = and_(Task.responsible_id.is_(None), Task.owner_id == receiver["actor_id"])
     session.execute(
         update(Task)
         .where(tasks, Task.needs_contact_since.is_not(None))

@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from tracker.domain.reminder_facts import Audience
+from tracker.domain.reminder_steps import StepKind
 from tracker.mail.outcomes import Outcome, Result
 from tracker.models import Actor, DeliveryAttempt, Installation, OutgoingEmail, Reminder, Task, User
 from tracker.services import contacts
@@ -197,8 +199,12 @@ def undeliverable(
         session.execute(update(User).where(User.id == receiver["user_id"]).values(failed))
     if receiver["actor_id"] is not None:
         session.execute(update(Actor).where(Actor.id == receiver["actor_id"]).values(failed))
+    # The secretariat and whoever gets a copy are nobody's only contact.
     lines = select(Reminder.task_id).where(
-        Reminder.email_id == email.id, Reminder.state == "planned"
+        Reminder.email_id == email.id,
+        Reminder.state == "planned",
+        Reminder.audience.in_([Audience.RESPONSIBLE, Audience.LEADS, Audience.MAILBOX]),
+        Reminder.step != StepKind.ESCALATE_LEAD,
     )
     session.execute(
         update(Task)
