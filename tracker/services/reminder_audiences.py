@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Exists, String, and_, cast, exists, or_, select, true
+from sqlalchemy import ColumnElement, Exists, String, and_, cast, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from tracker.domain.reminder_facts import Audience
@@ -21,6 +21,9 @@ from tracker.services.reminder_facts import REACHABLE
 Condition: TypeAlias = ColumnElement[bool]
 Words: TypeAlias = str | ColumnElement[str]
 
+_REACHABLE = select(User.id).where(REACHABLE)
+# Not the column itself: SQLite would look up everybody who can be reached, for each task.
+_MEMBER = func.coalesce(Membership.user_id, 0)
 _UNREACHABLE = select(User.id).where(~REACHABLE)
 NO_PERSON = or_(Task.responsible_id.is_(None), Task.responsible_id.in_(_UNREACHABLE))
 """True of a task without a responsible person who can be reached."""
@@ -146,9 +149,9 @@ def planned_for_person(step: Words, occurrence: Words, series: Any = ONE_SERIES)
 
 def some(*conditions: Condition) -> Exists:
     """Return the condition under which there is such a person with such a role."""
-    return exists().where(User.id == Membership.user_id, REACHABLE, *conditions).correlate(Task)
+    return exists().where(*conditions, _MEMBER.in_(_REACHABLE)).correlate(Task)
 
 
 def some_other(*conditions: Condition) -> Exists:
     """Return the same for a person who is not responsible for the task."""
-    return some(User.id.is_distinct_from(Task.responsible_id), *conditions)
+    return some(_MEMBER.is_distinct_from(Task.responsible_id), *conditions)
