@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import click
 
-from tests.benchmarks import pages, planning, reminders, start, tables
+from tests.benchmarks import pages, planning, reminders, scaling, start, tables
 from tests.benchmarks.installations import ROOT, Installations, installations
 from tests.benchmarks.load import Clients
 from tests.benchmarks.smtp_sink import smtp_sink
 from tests.benchmarks.tables import Row
 
-PARTS: Final = ("pages", "digests", "single", "planning", "start")
+PARTS: Final = ("pages", "digests", "single", "scaling", "planning", "start")
 
 
 def main() -> None:
@@ -92,6 +92,10 @@ def _single(made: Installations, asked: argparse.Namespace, _clients: object) ->
         yield reminders.single(made, sink, tasks=asked.mails)
 
 
+def _scaling(made: Installations, asked: argparse.Namespace, _clients: object) -> Iterator[Row]:
+    yield from scaling.measure(made, mails=asked.mails)
+
+
 def _planning(made: Installations, asked: argparse.Namespace, _clients: object) -> Iterator[Row]:
     for tasks in (max(asked.tasks) // 2, max(asked.tasks)):
         yield planning.measure(made, tasks=tasks, of=max(asked.tasks))
@@ -105,6 +109,7 @@ MEASURES: Final[dict[str, Callable[[Installations, Any, Sequence[Clients]], Iter
     "pages": _pages,
     "digests": _digests,
     "single": _single,
+    "scaling": _scaling,
     "planning": _planning,
     "start": _start,
 }

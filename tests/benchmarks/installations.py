@@ -103,7 +103,12 @@ class Installations:
     @contextmanager
     def copy(self, tasks: int) -> Iterator[Installation]:
         """Give a copy to change, gone afterwards."""
-        original = self.of(tasks)
+        with self.copy_of(self.of(tasks)) as copy:
+            yield copy
+
+    @contextmanager
+    def copy_of(self, original: Installation) -> Iterator[Installation]:
+        """Give a copy of an installation that nobody uses meanwhile."""
         if self.server:
             copy = Installation(self.server.create(make_url(original.url).database or ""))
         else:
