@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ENHANCED_CODE = re.compile(r"\s*(?:\d{3}[ -])?([245])\.(\d{1,3})\.(\d{1,3})\b")
+_ABOUT_US = re.compile(r"relay|rcpthosts|authenticat", re.IGNORECASE)
+"""How servers without enhanced codes say that they do not take mail from us for anybody."""
 
 
 class Result(StrEnum):
@@ -58,7 +60,8 @@ def classify_refusal(stage: Stage, code: int, answer: str) -> Outcome:
         return Outcome(Result.INSTALLATION_FAULT, words.answer)
     match = _ENHANCED_CODE.match(answer)
     subject, detail = (int(match[2]), int(match[3])) if match else (0, 0)
-    if subject == 7 or (subject, detail) in {(1, 7), (1, 8)}:
+    is_ours = not match and _ABOUT_US.search(answer)
+    if is_ours or subject == 7 or (subject, detail) in {(1, 7), (1, 8)}:
         return Outcome(Result.INSTALLATION_FAULT, words.answer)
     if (subject, detail) == (2, 2) or code == 552:
         return words  # the mailbox is full; that passes

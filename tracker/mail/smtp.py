@@ -177,9 +177,12 @@ def _introduce(smtp: smtplib.SMTP, sender: str, size: int, *, kept: bool) -> Non
 
 def _expect(stage: Stage, codes: set[int], reply: tuple[int, bytes]) -> None:
     code, answer = reply
-    if code not in codes:
-        outcome = classify_refusal(stage, code, _decode(answer))
-        raise _RefusalError(outcome, hangs_up=code == 421)
+    if code in codes:
+        return
+    if not 400 <= code < 600:
+        # Half an answer is what is left of a lost connection, and says neither yes nor no.
+        raise smtplib.SMTPServerDisconnected(f"unclear answer to {stage}: {code} {_decode(answer)}")
+    raise _RefusalError(classify_refusal(stage, code, _decode(answer)), hangs_up=code == 421)
 
 
 def _connection_outcome(error: Exception) -> Outcome:
