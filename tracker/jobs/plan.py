@@ -29,8 +29,10 @@ def tick(database: Database, *, settings: Settings, now: Callable[[], dt.datetim
     except Exception as error:
         logger.exception("the run of the slot %s failed", slot)
         with database.session(write=True) as session:
-            text = f"{type(error).__name__}: {error}"
-            reminders.record_failure(session, at=moment, error=text)
+            # Where only the answer to the commit was lost, the run is there, and it went well.
+            if not reminders.is_taken(session, slot=slot):
+                text = f"{type(error).__name__}: {error}"
+                reminders.record_failure(session, at=moment, error=text)
     else:
         if run is not None:
             logger.info("the run of the slot %s planned %s", slot, run.counts)
