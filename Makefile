@@ -1,7 +1,7 @@
 # `make help` lists what can be done here. Python is found by itself, or: make run PYTHON=python3.13
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: run test check bench pictures requirements vendor help
+.PHONY: run test soak check bench pictures requirements vendor help
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -22,6 +22,10 @@ run: .venv/runtime ## start on http://127.0.0.1:8000 (PORT=…), with demonstrat
 test: .venv/dev ## install what the tests need and run them all
 	@tests/setup.sh
 	@$(BIN)/pytest --numprocesses auto --dist worksteal --quiet
+
+soak: .venv/dev ## try at length what faults and killed workers do to mails (some minutes)
+	@tests/setup.sh
+	@SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --quiet tests/faults
 
 check: .venv/dev ## lint, formatting, types and import rules
 	$(BIN)/ruff check
