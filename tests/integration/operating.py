@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -112,8 +112,7 @@ class Machine:
     def status_of(self, path: str, at: dt.datetime) -> int:
         """Return what somebody who opens `path` is answered with."""
         with self.database() as database:
-            app = make_app(self.settings, database, Clock(at))
-            app.secret_key = self.settings.secret_key
+            app = make_app(replace(self.settings, smtp=None), database, Clock(at))
             return app.test_client().get(path).status_code
 
     def here(self, text: str) -> str:
