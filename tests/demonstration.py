@@ -76,7 +76,7 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
             "scope": "all",
             "token": _token(answer_links.address(link_id, base_url="", secret_key=key)),
             "unsubscribe": _token(
-                preferences.address(4, OptionalKind, base_url="", secret_key=key)
+                preferences.address(4, tuple(OptionalKind), base_url="", secret_key=key)
             ),
         }
 

@@ -15,6 +15,7 @@ from tracker.models import (
     Actor,
     ContextNote,
     DeadlineChange,
+    Meeting,
     Membership,
     Source,
     StatusUpdate,
@@ -148,6 +149,11 @@ def task(
 
 def goal(session: Session, title: str = "Tydelig retning over tid", **values: Any) -> Task:
     return task(session, title, kind=Kind.GOAL, **values)
+
+
+def meeting(session: Session, held_on: dt.date, title: str = "Møte", **values: Any) -> Meeting:
+    defaults = {"created_at": NOW, "changed_at": NOW}
+    return _add(session, Meeting(held_on=held_on, title=title, **(defaults | values)))
 
 
 def update(session: Session, task: Task, by: User | None = None, **values: Any) -> StatusUpdate:

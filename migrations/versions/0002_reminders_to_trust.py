@@ -8,6 +8,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+ONE_ANSWERS = ("uq_answer_links_email_id_task_id", "email_id, task_id")
+SEVERAL_ANSWER = ("uq_answer_links_email_id_task_id_user_id", "email_id, task_id, user_id")
 AUDIENCES = "'responsible', 'leads', 'mailbox', 'coordinator', 'author'"
 WIDER = "'responsible', 'leads', 'mailbox', 'copy', 'coordinator', 'author'"
 
@@ -31,6 +33,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_absences_user_id", "absences", ["user_id", "last_on"])
     op.create_index("ix_absences_substitute_id", "absences", ["substitute_id", "last_on"])
+    op.create_index("ix_absences_last_on", "absences", ["last_on"])
     op.create_table(
         "declined_mail",
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -55,6 +58,7 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("place", sa.String(length=500), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_meetings")),
@@ -90,12 +94,31 @@ def upgrade() -> None:
     op.create_index("ix_snoozes_until", "snoozes", ["until"])
     op.add_column("actors", sa.Column("email_failure", sa.Text(), nullable=True))
     op.add_column("outgoing_emails", sa.Column("sent_to", sa.String(length=40), nullable=True))
+    op.add_column(
+        "outgoing_emails", sa.Column("requeued_at", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.create_index(
+        "ix_outgoing_emails_sent",
+        "outgoing_emails",
+        ["finished_at"],
+        sqlite_where=sa.text("state = 'sent'"),
+        postgresql_where=sa.text("state = 'sent'"),
+    )
     _change_audiences(AUDIENCES, WIDER)
+    _change_who_answers(ONE_ANSWERS, SEVERAL_ANSWER)
 
 
 def downgrade() -> None:
+    op.execute(
+        "DELETE FROM answer_links WHERE EXISTS (SELECT 1 FROM answer_links AS earlier"
+        " WHERE earlier.email_id = answer_links.email_id"
+        " AND earlier.task_id = answer_links.task_id AND earlier.id < answer_links.id)"
+    )
+    _change_who_answers(SEVERAL_ANSWER, ONE_ANSWERS)
     op.execute("DELETE FROM reminders WHERE audience = 'copy'")
     _change_audiences(WIDER, AUDIENCES)
+    op.drop_index("ix_outgoing_emails_sent", "outgoing_emails")
+    op.drop_column("outgoing_emails", "requeued_at")
     op.drop_column("outgoing_emails", "sent_to")
     op.drop_column("actors", "email_failure")
     for table in (
@@ -126,20 +149,37 @@ def _index_current(name: str, table: str, columns: list[str], where: str) -> Non
 
 def _change_audiences(before: str, after: str) -> None:
     """Change which audiences the table of reminders admits."""
-    connection = op.get_bind()
-    if connection.dialect.name == "postgresql":
+    if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint(op.f("ck_reminders_audience"), "reminders", type_="check")
         op.create_check_constraint(
             op.f("ck_reminders_audience"), "reminders", f"audience IN ({after})"
         )
-        return
-    # SQLite cannot change a constraint, so the table is written anew.
-    schema = "SELECT sql FROM sqlite_master WHERE tbl_name = 'reminders' AND sql IS NOT NULL"
+    else:
+        _write_anew("reminders", before, after)
+
+
+def _change_who_answers(before: tuple[str, str], after: tuple[str, str]) -> None:
+    """Change whether a mail may hold one link per task, or one for each who answers."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f(before[0]), "answer_links", type_="unique")
+        op.create_unique_constraint(op.f(after[0]), "answer_links", after[1].split(", "))
+    else:
+        was, is_now = (f"CONSTRAINT {name} UNIQUE ({columns})" for name, columns in (before, after))
+        _write_anew("answer_links", was, is_now)
+
+
+def _write_anew(name: str, before: str, after: str) -> None:
+    """Change the words that define a table on SQLite, which cannot change a constraint."""
+    connection = op.get_bind()
+    schema = f"SELECT sql FROM sqlite_master WHERE tbl_name = '{name}' AND sql IS NOT NULL"
     [table] = connection.scalars(sa.text(f"{schema} AND type = 'table'"))
     indexes = list(connection.scalars(sa.text(f"{schema} AND type = 'index'")))
-    op.execute("ALTER TABLE reminders RENAME TO reminders_before")
+    if before not in table:
+        message = f"the table {name} is not defined as expected: {table}"
+        raise RuntimeError(message)
+    op.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
     op.execute(sa.text(table.replace(before, after).replace(":", r"\:")))
-    op.execute("INSERT INTO reminders SELECT * FROM reminders_before")
-    op.execute("DROP TABLE reminders_before")
+    op.execute(f"INSERT INTO {name} SELECT * FROM {name}_before")
+    op.execute(f"DROP TABLE {name}_before")
     for index in indexes:
         op.execute(sa.text(index))

@@ -196,7 +196,7 @@ def test_a_lead_notes_it_for_a_colleague_and_takes_it_back(
         absence = session.scalars(select(Absence)).one()
         assert (absence.user_id, absence.created_by_id) == (office.kari.id, office.lead.id)
     lead.send(f"/absences/{absence.id}/cancel")
-    assert "Ingen fravær er registrert" in html.text(lead.page(path))
+    assert "Ikke noe fravær er registrert" in html.text(lead.page(path))
 
 
 def test_nobody_else_sees_or_notes_it(database: Database, office: Office, as_user: Sign) -> None:

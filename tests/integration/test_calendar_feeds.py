@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -20,7 +21,7 @@ from tests.factories import TODAY
 from tracker.db import Database
 from tracker.domain.roles import Person, Role
 from tracker.domain.status import Precision, Status
-from tracker.models import CalendarFeed, Meeting, Task, User
+from tracker.models import CalendarFeed, Task, User
 
 DAY = dt.timedelta(days=1)
 Sign = Callable[[User | Person], Client]
@@ -53,9 +54,7 @@ def case(database: Database) -> Case:
         )
         make.task(session, "Ingens", ref="DIFI-4.3", owner=ks, deadline=TODAY + 40 * DAY)
         make.task(session, "Uten frist", ref="DIFI-4.4", owner=ks, responsible=kari)
-        session.add(
-            Meeting(held_on=TODAY + 20 * DAY, title="Møte 2", place="Oslo", created_at=make.NOW)
-        )
+        make.meeting(session, TODAY + 20 * DAY, "Møte 2", place="Oslo")
         admin = make.person(session, role=Role.ADMIN)
         return Case(kari, lead, make.coordinator(session), admin, task)
 
@@ -69,7 +68,7 @@ def address_of(browser: Client) -> str:
     return found.group(1)
 
 
-def events(client: Client, path: str) -> dict[str, Component]:
+def events(client: Client, path: str) -> dict[str, Any]:
     """Return the events of a calendar by the beginning of their UID."""
     response = client.get(path)
     assert response.status_code == 200
@@ -86,7 +85,7 @@ def test_a_calendar_program_reads_the_deadlines_without_signing_in(
     assert list(found) == [f"task-{case.task.id}"]
     (event,) = found.values()
     assert event.decoded("dtstart") == case.task.deadline
-    assert event.decoded("dtend") == (case.task.deadline or TODAY) + DAY
+    assert event.decoded("dtend") == TODAY + 31 * DAY
     assert str(event["summary"]) == "Frist: DIFI-4.2 Felles avtale"
     assert f"/tasks/{case.task.id}" in str(event["url"])
 

@@ -35,10 +35,7 @@ def forum(database: Database) -> Forum:
     with database.session(write=True) as session:
         ks = make.actor(session, "KS")
         member = make.user(session, "Steinar Lie", at=ks, role=Role.FORUM_MEMBER)
-        meeting = Meeting(
-            held_on=TODAY + 20 * DAY, title="Møte 2", place="Oslo", created_at=make.NOW
-        )
-        session.add(meeting)
+        meeting = make.meeting(session, TODAY + 20 * DAY, "Møte 2", place="Oslo")
         kari = make.user(session, "Kari Nordmann", at=ks)
         return Forum(make.coordinator(session), member, kari, meeting)
 
@@ -143,10 +140,8 @@ def test_meetings_held_are_read_page_by_page_in_both_directions(
     as_user: Sign, forum: Forum, database: Database
 ) -> None:
     with database.session(write=True) as session:
-        session.add_all(
-            Meeting(held_on=TODAY - number // 2 * DAY, title=f"Nr. {number}", created_at=make.NOW)
-            for number in range(2, 47)
-        )
+        for number in range(2, 47):
+            make.meeting(session, TODAY - number // 2 * DAY, f"Nr. {number}")
     client = as_user(forum.kari)
     seen: list[list[str]] = []
     path: str | None = "/meetings"
@@ -169,10 +164,8 @@ def test_the_page_takes_as_many_queries_for_many_meetings_as_for_one(
     with count_queries(database) as few:
         client.page("/meetings")
     with database.session(write=True) as session:
-        session.add_all(
-            Meeting(held_on=TODAY + number * DAY, title="Møte", created_at=make.NOW)
-            for number in range(-30, 30)
-        )
+        for number in range(-30, 30):
+            make.meeting(session, TODAY + number * DAY)
     with count_queries(database) as many:
         client.page("/meetings")
     assert len(many) == len(few)

@@ -276,4 +276,4 @@ def test_an_escalation_after_reminders_that_reached_nobody_says_that(
     assert ("Liv Leder", "escalate_lead") in run(database, settings, 36)
     with database.session(write=False) as session:
         query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == world.lead.id)
-        assert "Ingen påminnelse om den har nådd fram." in (session.scalars(query).one() or "")
+        assert "Ingen påminnelse om oppgaven har nådd fram." in (session.scalars(query).one() or "")

@@ -116,7 +116,7 @@ def test_everybody_sees_the_pause_and_its_reason(late: Late, as_user: Sign) -> N
     ("days", "reason", "words"),
     [
         (0, "Ferie", "Velg en dag etter i dag."),
-        (91, "Ferie", "innen 90 dager"),
+        (91, "Ferie", "de neste 90 dagene"),
         (5, " ", "hvorfor"),
     ],
 )

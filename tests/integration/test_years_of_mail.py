@@ -197,9 +197,9 @@ def test_every_mail_of_years_goes_to_whom_and_on_the_day_that_a_naive_reckoning_
     assert mails > 20 * YEARS
     assert instead > YEARS, "too few mails of people who are away, so the seed shows little"
     with database.session(write=False) as session:
-        times = {at.astimezone(OSLO).time() for at in session.scalars(select(ReminderRun.at))}
+        hours = {at.astimezone(OSLO).time() for at in session.scalars(select(ReminderRun.at))}
         again = session.scalars(select(OutgoingEmail.possibly_duplicate)).all()
-    assert times == {dt.time(7)}, "seven o'clock, in summer and in winter"
+    assert hours == {dt.time(7)}, "seven o'clock, in summer and in winter"
     assert not any(again)
 
 

@@ -141,16 +141,19 @@ class People:
     def reminded(self, task: TaskFacts, rules: Rules) -> list[Receiver]:
         """Return who is reminded of the deadline of `task`, each once.
 
-        Where the rules name nobody who can be reached, it is who is reminded as a rule.
+        Where the rules name nobody who can be reached and wants it, it is who is reminded as a
+        rule: somebody always is.
         """
         usual = self.receivers(task)
         if not rules.reaches_others:
             return usual
-        found = {one.addressee: one for one in usual}
-        if RuleAudience.RESPONSIBLE not in rules.audience:
-            found = {}
+        known = {one.addressee: one for one in usual}
+        found = dict(known) if RuleAudience.RESPONSIBLE in rules.audience else {}
         for addressee in self._others(task, rules.audience):
-            found.setdefault(addressee, Receiver(Audience.COPY, addressee))
+            # Whoever is reminded as a rule is no bystander because the rules name them too.
+            receiver = known.get(addressee) or Receiver(Audience.COPY, addressee)
+            if addressee in known or not self.declines(receiver, OptionalKind.COPIES):
+                found.setdefault(addressee, receiver)
         return list(found.values()) or usual
 
     def _others(self, task: TaskFacts, audience: Collection[RuleAudience]) -> list[str]:

@@ -104,6 +104,10 @@ class Rules:
         return self.audience != {RuleAudience.RESPONSIBLE}
 
 
+def _places(scope: str) -> int:
+    return ("task", "actor", "kind", ALL).index(scope.partition(":")[0])
+
+
 _FIXED: Final = frozenset({"answered", "news"})
 DEFAULT: Final = Rules()
 
@@ -122,8 +126,17 @@ class RuleBook:
         """Return the rules for a task."""
         if not self.by_scope:
             return DEFAULT
-        scopes = (f"task:{task_id}", f"actor:{owner_id}", f"kind:{kind}", ALL)
-        return next((self.by_scope[one] for one in scopes if one in self.by_scope), DEFAULT)
+        return self.by_scope.get(self.scope_of(task_id, kind, owner_id), DEFAULT)
+
+    def scope_of(self, task_id: int, kind: str, owner_id: int | None) -> str:
+        """Return the scope whose rules count for a task."""
+        scopes = (f"task:{task_id}", f"actor:{owner_id}", f"kind:{kind}")
+        return next((one for one in scopes if one in self.by_scope), ALL)
+
+    def narrower(self, scope: str) -> list[str]:
+        """Return the scopes with rules of their own that go before those of `scope`."""
+        place = _places(scope)
+        return sorted(other for other in self.by_scope if _places(other) < place)
 
     def in_use(self) -> Iterator[Rules]:
         """Give the different rules, the ones for all other tasks first."""

@@ -19,7 +19,6 @@ from tracker.domain.calendar import EVERY_WEEK, Calendar
 from tracker.domain.reminder_facts import Audience, Key, Notice, People, Receiver, TaskFacts
 from tracker.domain.reminder_rules import RuleBook, Rules
 from tracker.domain.reminder_steps import (
-    OptionalKind,
     Schedule,
     Section,
     Step,
@@ -276,7 +275,7 @@ def _plan_one(
         new = [step for step in reached.steps if reached.key(task, step) not in known]
         told_on = _told_on(task, reached, known) if new else None
         for step in new:
-            if told_on is not None and is_of_deadline(step.name) and step.nominal_on < told_on:
+            if told_on is not None and is_of_deadline(step.name) and step.nominal_on <= told_on:
                 continue
             superseded = _superseded(task, step, latest, schedule)
             key = reached.key(task, step)
@@ -284,17 +283,18 @@ def _plan_one(
 
 
 def _told_on(task: TaskFacts, reached: _Reached, known: Collection[Key]) -> dt.date | None:
-    """Return the day of the last step of the deadline that the receiver has been planned.
+    """Return the day of the last step of the deadline that the addressee has been planned.
 
-    Steps before that day never come, so going back to earlier rules sends nothing again.
+    Steps until that day never come, in whatever capacity, so going back to earlier rules sends
+    nothing again.
     """
     if task.due is None or reached.series == ONE_SERIES:
         return None
-    same = (reached.series, *reached.receiver)
+    same = (reached.series, reached.receiver.addressee)
     days = (
         nominal_day(key.step, key.occurrence, task.due)
         for key in known
-        if (key.series, key.audience, key.addressee) == same
+        if (key.series, key.addressee) == same
     )
     return max((day for day in days if day is not None), default=None)
 
@@ -349,10 +349,7 @@ def _of_owner(
         # What is not settled is never late.
         steps = tuple(step for step in steps if step.nominal_on <= task.due)
     reminded = people.reminded(task, schedule.rules)
-    for receiver in reminded:
-        kind = OptionalKind.COPIES if receiver.audience is Audience.COPY else None
-        if not people.declines(receiver, kind):
-            yield from _to([receiver], task.series, steps)
+    yield from _to(reminded, task.series, steps)
     if task.status is not None and task.due < schedule.today:
         yield from _escalations(task, task.due, people, reminded, schedule)
 

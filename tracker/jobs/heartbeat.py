@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
+import socket
 import threading
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 logger = logging.getLogger(__name__)
 
 TIMEOUT: Final = 10
-"""Seconds to wait for each answer."""
+"""Seconds that a call may take."""
 
 
 def beat(url: str | None) -> threading.Thread | None:
@@ -30,6 +32,10 @@ def _call(url: str) -> None:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    # A server that answers letter by letter would hold the thread for ever.
+    ending = threading.Timer(TIMEOUT, _hang_up, args=(connection,))
+    ending.daemon = True
+    ending.start()
     try:
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         connection.request("GET", path)
@@ -41,4 +47,11 @@ def _call(url: str) -> None:
         if status >= 300:
             logger.warning("no heartbeat at %s: it answered %s", parts.hostname, status)
     finally:
+        ending.cancel()
         connection.close()
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)

@@ -13,6 +13,8 @@ from tracker.mail.outcomes import Outcome, Result, Stage, classify_refusal
 
 LARGEST: Final = 1024 * 1024
 """Bytes; a report quotes one mail, and ours are small."""
+SAID: Final = "bounced: "
+_IN_VAIN: Final = tuple(f"{SAID}{code}" for code in ("5.4.4", "4.4.4", "5.4.7", "4.4.7"))
 _CODE: Final = re.compile(r"\b([245]\d\d)\b")
 
 
@@ -37,6 +39,13 @@ def parse(raw: bytes) -> list[Report]:
     """Return what a delivery report says, one entry per receiver; raises BounceError."""
     if len(raw) > LARGEST:
         raise BounceError("it is larger than a delivery report can be")
+    try:
+        return _parsed(raw)
+    except RecursionError as error:
+        raise BounceError("its parts lie too deep in one another") from error
+
+
+def _parsed(raw: bytes) -> list[Report]:
     # The older policy never raises for what headers hold.
     message = email.message_from_bytes(raw)
     if message.get_content_type() != "multipart/report":
@@ -65,7 +74,7 @@ def _quoted_ids(message: Message) -> Iterator[str]:
         else:
             continue
         if quoted is not None and quoted["Message-ID"]:
-            yield str(quoted["Message-ID"]).strip()
+            yield _plain(quoted["Message-ID"])
 
 
 def _groups(message: Message) -> Iterator[Message]:
@@ -78,24 +87,34 @@ def _groups(message: Message) -> Iterator[Message]:
 
 def _recipients(group: Message) -> list[str]:
     fields = [group["Original-Recipient"], group["Final-Recipient"]]
-    addresses = [str(field).partition(";")[2].strip().lower() for field in fields if field]
+    addresses = [_plain(str(field).partition(";")[2]).lower() for field in fields if field]
     return [address for address in dict.fromkeys(addresses) if address]
 
 
 def _report(message_id: str, group: Message) -> list[Report]:
-    status = str(group["Status"] or "").strip()
-    said = " ".join(str(group["Diagnostic-Code"] or "").partition(";")[2].split())
+    status = _plain(group["Status"] or "")
+    said = _plain(" ".join(str(group["Diagnostic-Code"] or "").partition(";")[2].split()))
     code = _CODE.search(said)
     number = int(code[1]) if code else 500 if status.startswith("5") else 400
     outcome = classify_refusal(Stage.RCPT, number, status)
     words = f"{status} {said}".strip()[:1000]
     has_failed = str(group["Action"] or "").strip().lower() == "failed"
     return [
-        Report(message_id, recipient, has_failed, Outcome(outcome.result, f"bounced: {words}"))
+        Report(message_id, recipient, has_failed, Outcome(outcome.result, f"{SAID}{words}"))
         for recipient in _recipients(group)
     ]
 
 
 def is_final(report: Report) -> bool:
-    """Return whether the report says that there is no such mailbox."""
-    return report.has_failed and report.outcome.result is Result.BAD_ADDRESS
+    """Return whether the report says that mail to this address arrives nowhere.
+
+    There is no such mailbox or no way to its domain (X.4.4), or servers have tried in vain for as
+    long as they do (X.4.7; RFC 3463, 3.5).
+    """
+    in_vain = report.outcome.answer.startswith(_IN_VAIN)
+    return report.has_failed and (in_vain or report.outcome.result is Result.BAD_ADDRESS)
+
+
+def _plain(text: object) -> str:
+    """Return the text of a header without what no database and no page takes."""
+    return "".join(character for character in str(text).strip() if character.isprintable())

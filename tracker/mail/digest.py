@@ -43,6 +43,7 @@ _NOTICES: Final = {
     "raised": N_("No answer has come from %(who)s."),
     "raised_after_answer": N_("%(who)s is responsible. The last answer came on %(what)s."),
     "sent_before": N_("Reminders sent: %(what)s."),
+    "lead_told": N_("The lead was told: %(what)s."),
     "last_sent_before": N_("%(who)s reminders sent, the last: %(what)s."),
     "none_sent_before": N_("No reminder about it has reached anybody."),
     "unsettled": N_("Not settled: %(what)s."),

@@ -74,6 +74,7 @@ class Absence(Base):
         CheckConstraint("last_on >= first_on", name="period"),
         Index("ix_absences_user_id", "user_id", "last_on"),
         Index("ix_absences_substitute_id", "substitute_id", "last_on"),
+        Index("ix_absences_last_on", "last_on"),
     )
 
     id: Mapped[Id]

@@ -33,6 +33,12 @@ class OutgoingEmail(Base):
         Index("ix_outgoing_emails_user_id", "user_id", "id"),
         Index("ix_outgoing_emails_state", "state", "id"),
         Index("ix_outgoing_emails_run_id", "run_id"),
+        Index(
+            "ix_outgoing_emails_sent",
+            "finished_at",
+            sqlite_where=text("state = 'sent'"),
+            postgresql_where=text("state = 'sent'"),
+        ),
     )
 
     id: Mapped[Id]
@@ -57,6 +63,8 @@ class OutgoingEmail(Base):
     possibly_duplicate: Mapped[int] = mapped_column(default=0)
     """How often it was sent again because an earlier outcome was unknown."""
     last_error: Mapped[LongText | None]
+    requeued_at: Mapped[dt.datetime | None]
+    """When a person had it tried again; what failed before that does not count any more."""
     finished_at: Mapped[dt.datetime | None]
     """When it was sent, cancelled or given up."""
     server_answer: Mapped[LongText | None]

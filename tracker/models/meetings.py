@@ -22,6 +22,7 @@ class Meeting(Base):
     title: Mapped[Line]
     place: Mapped[Line] = mapped_column(default="")
     created_at: Mapped[dt.datetime]
+    changed_at: Mapped[dt.datetime]
     cancelled_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 

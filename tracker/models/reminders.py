@@ -132,11 +132,14 @@ class Reminder(Base):
 
 
 class AnswerLink(Base):
-    """Lets the receiver of a mail answer for one task. The address is the row's signed id."""
+    """Lets the receiver of a mail answer for one task. The address is the row's signed id.
+
+    A mail that is tried again may go to a substitute, who then has another link.
+    """
 
     __tablename__ = "answer_links"
     __table_args__ = (
-        UniqueConstraint("email_id", "task_id"),
+        UniqueConstraint("email_id", "task_id", "user_id"),
         Index("ix_answer_links_task_id", "task_id"),
         Index("ix_answer_links_user_id", "user_id"),
     )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain.absences import Away, is_circular
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
-from tracker.domain.roles import Person, Role
+from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.models import Absence, Meeting, Membership, Task, User
 from tracker.models.tasks import OPEN
-from tracker.services import audit, meetings
+from tracker.services import audit, installation, meetings
 from tracker.services.tasks import LARGEST_ID, visible_to
 
 FURTHEST: Final = dt.timedelta(days=366)
@@ -38,8 +38,8 @@ class Collision:
 def user(session: Session, *, by: Person, user_id: int) -> User:
     """Return the person whose absences `by` may see and change.
 
-    Raises NotFoundError, or ForbiddenError unless it is `by`, a lead of the person's actor, the
-    secretariat or the administrator.
+    Raises NotFoundError, or ForbiddenError unless it is `by`, a lead of the person's actor (not of
+    the secretariat's or administrator's people), the secretariat or the administrator.
     """
     found = session.scalar(
         select(User)
@@ -94,15 +94,17 @@ def collisions(
 
 
 def substitutes(session: Session, *, user: User) -> Sequence[User]:
-    """Return who may stand in for a person, by name: colleagues, for a coordinator others too."""
-    actor_ids = [one.actor_id for one in user.memberships if one.actor_id is not None]
-    at_work = Membership.role.in_([Role.MEMBER, Role.LEAD])
-    fits: list[ColumnElement[bool]] = [and_(Membership.actor_id.in_(actor_ids), at_work)]
+    """Return who may stand in for a person, by name: colleagues, for a coordinator another."""
     if any(one.role == Role.COORDINATOR for one in user.memberships):
-        fits.append(Membership.role == Role.COORDINATOR)
+        # Nobody else can decide what waits for the secretariat.
+        fits = Membership.role == Role.COORDINATOR
+    else:
+        actor_ids = [one.actor_id for one in user.memberships if one.actor_id is not None]
+        at_work = Membership.role.in_([Role.MEMBER, Role.LEAD])
+        fits = and_(Membership.actor_id.in_(actor_ids), at_work)
     return session.scalars(
         select(User)
-        .where(User.active, User.id != user.id, User.memberships.any(or_(*fits)))
+        .where(User.active, User.id != user.id, User.memberships.any(fits))
         .order_by(User.name, User.id)
     ).all()
 
@@ -130,8 +132,9 @@ def add(
     if last_on > first_on + FURTHEST:
         raise InvalidError("last_on", "absence_too_long")
     # One at a time, so that no two absences entered at once make a circle.
+    installation.lock(session)
     others = session.scalars(
-        _lasting().where(Absence.last_on >= first_on, Absence.first_on <= last_on).with_for_update()
+        _lasting().where(Absence.last_on >= first_on, Absence.first_on <= last_on)
     ).all()
     if any(other.user_id == user.id for other in others):
         raise InvalidError("first_on", "absence_overlaps")
@@ -198,13 +201,12 @@ def _due_in(by: Person, absence: Absence) -> Select[Task]:
 
 
 def _may_manage(by: Person, user: User) -> bool:
-    actor_ids: Collection[int | None] = {one.actor_id for one in user.memberships}
-    return (
-        by.user_id == user.id
-        or by.is_admin
-        or by.is_coordinator
-        or bool(by.lead_of.intersection(one for one in actor_ids if one is not None))
-    )
+    if by.user_id == user.id or by.is_admin or by.is_coordinator:
+        return True
+    # A lead speaks for those who work for the actor, and not for whoever runs things besides.
+    if any(one.role in {Role.COORDINATOR, Role.ADMIN} for one in user.memberships):
+        return False
+    return any(one.actor_id in by.lead_of for one in user.memberships if one.role in ACTOR_ROLES)
 
 
 def _check_substitute(session: Session, user: User, substitute_id: int) -> None:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from tracker.models import AnswerLink, OutgoingEmail
@@ -31,7 +31,8 @@ def issue(
     """Return the ids of links by mail and task, making those that there are not yet.
 
     `wanted` names the mails, each with the ids of its tasks; `instead` by mail the person to whom
-    it goes in place of its addressee. A link answers in the name of whom its mail went to last.
+    it goes in place of its addressee. A link answers in the name of whom it was made for, always:
+    it may have reached them, even where the mail is tried again and goes to somebody else.
     """
     to = instead or {}
     connection = session.connection()
@@ -41,13 +42,11 @@ def issue(
             AnswerLink.email_id.in_(tasks_of)
         )
     ).all()
-    found = {(row.email_id, row.task_id): row.id for row in existing}
-    for row in existing:
-        user_id = to.get(row.email_id, tasks_of[row.email_id][0].user_id)
-        if row.user_id != user_id:
-            session.execute(
-                update(AnswerLink).where(AnswerLink.id == row.id).values(user_id=user_id)
-            )
+    found = {
+        (row.email_id, row.task_id): row.id
+        for row in existing
+        if row.user_id == to.get(row.email_id, tasks_of[row.email_id][0].user_id)
+    }
     missing = [
         {
             "email_id": email.id,

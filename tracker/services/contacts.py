@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import ForbiddenError, NotFoundError
@@ -18,6 +18,9 @@ from tracker.services import audit, outbox
 from tracker.services.tasks import LARGEST_ID, visible_to
 
 SHOWN: Final = 100
+LATELY: Final = dt.timedelta(days=14)
+BOUNCED: Final = "bounced"
+"""Why the lines of a mail are planned again that came back for another reason than its address."""
 _UNDELIVERED: Final = ("bad_address", "given_up")
 
 
@@ -32,6 +35,16 @@ class Failing:
     answer: str
     """The mail server's words."""
     open_tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A mail that came back for another reason than its address."""
+
+    name: str
+    address: str
+    at: dt.datetime | None
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,26 @@ def waiting(session: Session, *, by: Person) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
+def returned(session: Session, *, by: Person, now: dt.datetime) -> list[Returned]:
+    """Return the mails that came back lately, the last first, a page full at most."""
+    _require_staff(by)
+    rows = session.execute(
+        select(
+            func.coalesce(User.name, Actor.name, ""),
+            func.coalesce(OutgoingEmail.to_address, ""),
+            OutgoingEmail.finished_at,
+            func.coalesce(OutgoingEmail.last_error, ""),
+        )
+        .outerjoin(User, User.id == OutgoingEmail.user_id)
+        .outerjoin(Actor, Actor.id == OutgoingEmail.actor_id)
+        .where(OutgoingEmail.state == "failed", OutgoingEmail.finished_at >= now - LATELY)
+        .where(exists().where(Reminder.email_id == OutgoingEmail.id, Reminder.reason == BOUNCED))
+        .order_by(OutgoingEmail.id.desc())
+        .limit(SHOWN)
+    )
+    return [Returned(*row) for row in rows]
+
+
 def try_now(session: Session, *, by: Person, email_id: int, now: dt.datetime) -> None:
     """Let a mail that waits be tried at once; raises NotFoundError where it does not wait."""
     _require_staff(by)
@@ -134,6 +167,7 @@ def try_again(session: Session, *, by: Person, addressee: str, now: dt.datetime)
         .values(state="planned", reason=None, settled_at=None)
     )
     last.state, last.finished_at, last.next_attempt_at = "queued", None, now
+    last.requeued_at, last.server_answer, last.last_error = now, None, None
     return True
 
 

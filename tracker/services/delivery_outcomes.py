@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.reminder_facts import Audience
@@ -24,6 +25,8 @@ FIRST_WAIT: Final = dt.timedelta(minutes=1)
 LONGEST_WAIT: Final = dt.timedelta(hours=6)
 GIVEN_UP_AFTER: Final = dt.timedelta(days=5)
 """So long a mail is tried that fails for reasons of its own, as RFC 5321 (4.5.4.1) has it."""
+FEWEST_TRIES: Final = 10
+"""And at least so often: one that was put off twice in a week has not failed all along."""
 LONGEST_PAUSE: Final = dt.timedelta(minutes=15)
 
 _OUTCOMES: Final = {
@@ -63,6 +66,7 @@ def record(
     if outcome is None:
         _end_attempt(session, attempt, "temporary", "held up past the lease", now=now)
         return False
+    outcome = _without_message_id(outcome, attempt.email)
     _end_attempt(session, attempt, _OUTCOMES[outcome.result], outcome.answer, now=now)
     _note_server(session, outcome, failing_since=failing_since, now=now)
     letter = attempt.letter
@@ -123,10 +127,45 @@ def _accepted(
         },
     )
     if held:
-        settle_lines(session, email.id, state="sent", reason=None, now=now)
+        _told(session, email.id, letter.reminder_ids, now=now)
         if letter.had_failed:
             _address_works(session, letter.sent_to or email.addressee)
     return held
+
+
+def _told(session: Session, email_id: int, told: Sequence[int], *, now: dt.datetime) -> None:
+    """Settle the lines of a mail that has left.
+
+    One that somebody made needless while the mail was on its way was told all the same; were it
+    not recorded, it would be sent again when it is due again.
+    """
+    sent = {"of_email": email_id, "state": "sent", "reason": None, "settled_at": now}
+    waiting = session.connection().execute(_LINES, sent).rowcount
+    if waiting < len(told):
+        session.execute(
+            update(Reminder)
+            .where(Reminder.email_id == email_id, Reminder.id.in_(told))
+            .values(state="sent", reason=None, settled_at=now)
+        )
+
+
+def _without_message_id(outcome: Outcome, email: OutgoingEmail) -> Outcome:
+    """Leave our Message-ID out of the server's words, which all who see the task can read.
+
+    Who knows it can report that the mail came back.
+    """
+    secret = email.message_id.strip("<>")
+    return Outcome(outcome.result, outcome.answer.replace(secret, "…"))
+
+
+def _since_asked(email: OutgoingEmail) -> ColumnElement[bool]:
+    """Return the condition on attempts made since a person had the mail tried again, if ever."""
+    begun = DeliveryAttempt.email_id == email.id
+    return (
+        begun
+        if email.requeued_at is None
+        else begun & (DeliveryAttempt.started_at >= email.requeued_at)
+    )
 
 
 def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
@@ -134,7 +173,7 @@ def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
         return 0
     return session.scalars(
         select(func.count(DeliveryAttempt.id)).where(
-            DeliveryAttempt.email_id == attempt.email.id,
+            _since_asked(attempt.email),
             DeliveryAttempt.id != attempt.id,
             or_(DeliveryAttempt.outcome.is_(None), DeliveryAttempt.outcome.in_(_MAYBE_SENT)),
         )
@@ -142,14 +181,22 @@ def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
 
 
 def _is_hopeless(session: Session, attempt: Attempt, now: dt.datetime) -> bool:
-    """Return whether the mail has failed for reasons of its own for too long."""
-    first = session.scalar(
-        select(func.min(DeliveryAttempt.started_at)).where(
-            DeliveryAttempt.email_id == attempt.email.id,
+    """Return whether the mail has failed for too long for reasons of its own.
+
+    Where nothing else has got through meanwhile the reasons are not its own.
+    """
+    first, tries = session.execute(
+        select(func.min(DeliveryAttempt.started_at), func.count(DeliveryAttempt.id)).where(
+            _since_asked(attempt.email),
             DeliveryAttempt.outcome.in_([_OUTCOMES[result] for result in _OWN]),
         )
+    ).one()
+    if tries < FEWEST_TRIES or now - first < GIVEN_UP_AFTER:
+        return False
+    others = select(OutgoingEmail.id).where(
+        OutgoingEmail.state == "sent", OutgoingEmail.finished_at >= first
     )
-    return first is not None and now - first >= GIVEN_UP_AFTER
+    return session.scalar(others.limit(1)) is not None
 
 
 def _end_attempt(
@@ -189,9 +236,10 @@ def undeliverable(
     reason: str = "bad_address",
     now: dt.datetime,
 ) -> None:
-    """Note an address that takes no mail, and say who needs a new contact.
+    """Note an address that takes no mail, and say which tasks need a new contact.
 
-    `sent_to` is the substitute whom it went to, if any; `answer` the mail server's words.
+    `sent_to` is the substitute whom it went to, if any: then the tasks have a contact still, who is
+    away. `answer` are the mail server's words.
     """
     failed = {"email_failed_at": now, "email_failure": answer}
     receiver = receiver_of(sent_to or email.addressee)
@@ -206,11 +254,12 @@ def undeliverable(
         Reminder.audience.in_([Audience.RESPONSIBLE, Audience.LEADS, Audience.MAILBOX]),
         Reminder.step != StepKind.ESCALATE_LEAD,
     )
-    session.execute(
-        update(Task)
-        .where(Task.id.in_(lines), Task.needs_contact_since.is_(None))
-        .values(needs_contact_since=now)
-    )
+    if sent_to is None:
+        session.execute(
+            update(Task)
+            .where(Task.id.in_(lines), Task.needs_contact_since.is_(None))
+            .values(needs_contact_since=now)
+        )
     # A cancelled step may be planned anew, then for whoever stands in.
     settle_lines(session, email.id, state="cancelled", reason=reason, now=now)
 

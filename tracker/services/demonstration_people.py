@@ -45,7 +45,13 @@ def add_calendar(session: Session, story: Demonstration, *, days: Days, at: dt.d
     for meeting in story.meetings:
         held_on = days.in_days(meeting.days)
         session.add(
-            Meeting(held_on=held_on, title=meeting.title, place=meeting.place, created_at=at)
+            Meeting(
+                held_on=held_on,
+                title=meeting.title,
+                place=meeting.place,
+                created_at=at,
+                changed_at=at,
+            )
         )
     for away in story.absences:
         session.add(

@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import String, cast, func, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from tracker.clock import local_date
 from tracker.domain.reminder_facts import Key
 from tracker.domain.reminder_steps import Section, StepKind, is_before_deadline, section_of
-from tracker.models import Actor, DeadlineChange, Reminder, StatusUpdate, Task, User
+from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, Task, User
 from tracker.services.reminder_facts import AnyRow, portions
 from tracker.services.tasks import visible_to
 
@@ -48,6 +48,9 @@ class SentBefore(NamedTuple):
     """A reminder that was sent, and to whom."""
 
     name: str
+    """Who got it."""
+    absent: str
+    """Whose it was, where that is somebody else."""
     on: dt.date
 
 
@@ -68,6 +71,8 @@ class Words:
             self._count_sent(session, task_ids)
         self.sent_before: defaultdict[tuple[int, int], list[SentBefore]] = defaultdict(list)
         """By task and series: whom the reminders that an escalation follows went to, and when."""
+        self.leads_told: defaultdict[tuple[int, int], list[SentBefore]] = defaultdict(list)
+        """By task and series: which leads were told that it is late."""
         self._read_sent_before(session, keys)
         self._read_updates(session, keys)
         self._read_changes(session, keys)
@@ -94,6 +99,7 @@ class Words:
 
     def _read_sent_before(self, session: Session, keys: Iterable[Key]) -> None:
         raised = sorted({key.task_id for key in keys if section_of(key.step) is Section.RAISED})
+        substitute = aliased(User)
         for task_ids in portions(raised):
             sent = session.execute(
                 select(
@@ -102,16 +108,28 @@ class Words:
                     Reminder.step,
                     Reminder.settled_at,
                     func.coalesce(User.name, Actor.name).label("name"),
+                    substitute.name.label("substitute"),
+                )
+                .outerjoin(OutgoingEmail, OutgoingEmail.id == Reminder.email_id)
+                .outerjoin(
+                    substitute, OutgoingEmail.sent_to == "user:" + cast(substitute.id, String)
                 )
                 .outerjoin(User, User.id == Reminder.user_id)
                 .outerjoin(Actor, Actor.id == Reminder.actor_id)
                 .where(Reminder.task_id.in_(task_ids), Reminder.state == "sent")
                 .order_by(Reminder.settled_at, Reminder.id)
             )
-            for task_id, series, step, at, name in sent:
-                if at is not None and section_of(step) in {Section.DUE_SOON, Section.OVERDUE}:
-                    day = local_date(at, self.timezone)
-                    self.sent_before[task_id, series].append(SentBefore(name, day))
+            for task_id, series, step, at, name, instead in sent:
+                if at is None:
+                    continue
+                one = SentBefore(instead or name, name if instead else "", self._day(at))
+                if section_of(step) in {Section.DUE_SOON, Section.OVERDUE}:
+                    self.sent_before[task_id, series].append(one)
+                elif step == StepKind.ESCALATE_LEAD:
+                    self.leads_told[task_id, series].append(one)
+
+    def _day(self, moment: dt.datetime) -> dt.date:
+        return local_date(moment, self.timezone)
 
     def _read_updates(self, session: Session, keys: Iterable[Key]) -> None:
         causes = [int(key.occurrence) for key in keys if key.step in _TOLD_BY]

@@ -97,10 +97,12 @@ class Digests:
             timezone=settings.timezone,
         )
         self._lines: defaultdict[int, _Lines] = defaultdict(lambda: defaultdict(list))
+        self._ids: defaultdict[int, list[int]] = defaultdict(list)
         outdated = []
         for number, email_id, key in found:
             if self._holds(key):
                 self._lines[email_id][key.task_id].append(key)
+                self._ids[email_id].append(number)
             else:
                 outdated.append(number)
         for some in portions(outdated):
@@ -130,6 +132,10 @@ class Digests:
     def has_lines(self, email: OutgoingEmail) -> bool:
         """Return whether there is anything left to say."""
         return bool(self._lines[email.id])
+
+    def reminder_ids(self, email: OutgoingEmail) -> Sequence[int]:
+        """Return the reminders that a mail tells of."""
+        return tuple(self._ids[email.id])
 
     def build(
         self,
@@ -247,20 +253,33 @@ class Digests:
             if notice is not None:
                 yield notice
             if section_of(key.step) is Section.RAISED:
-                sent = self._words.sent_before[key.task_id, key.series]
-                yield _sent_before([one for one in sent if one.on < self._today])
+                place = key.task_id, key.series
+                yield _sent_before(self._earlier(self._words.sent_before[place]))
+                told = self._earlier(self._words.leads_told[place])
+                if told and key.step == StepKind.ESCALATE_COORDINATOR:
+                    yield Notice(kind="lead_told", what=_told_when(told))
+
+    def _earlier(self, sent: Iterable[SentBefore]) -> list[SentBefore]:
+        return [one for one in sent if one.on < self._today]
 
 
 def _sent_before(sent: Sequence[SentBefore]) -> Notice:
     """Say which reminders went to whom before, so that nobody has to ask."""
     if not sent:
         return Notice(kind="none_sent_before")
-    days: defaultdict[str, list[str]] = defaultdict(list)
-    for one in sent[-SENT_SHOWN:]:
-        days[one.name].append(i18n.format_date_day(one.on))
-    told = [f"{name} {i18n.format_list(of_name)}" for name, of_name in days.items()]
     kind = "sent_before" if len(sent) <= SENT_SHOWN else "last_sent_before"
-    return Notice(kind=kind, what="; ".join(told), who=str(len(sent)))
+    return Notice(kind=kind, what=_told_when(sent[-SENT_SHOWN:]), who=str(len(sent)))
+
+
+def _told_when(sent: Iterable[SentBefore]) -> str:
+    """Return who got what, each with the days."""
+    days: defaultdict[str, list[str]] = defaultdict(list)
+    for one in sent:
+        name = one.name
+        if one.absent:
+            name = i18n.gettext("%(name)s for %(absent)s", name=one.name, absent=one.absent)
+        days[name].append(i18n.format_date_day(one.on))
+    return "; ".join(f"{name} {i18n.format_list(of_name)}" for name, of_name in days.items())
 
 
 def _asks(keys: Iterable[Key]) -> bool:

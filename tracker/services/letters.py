@@ -36,6 +36,8 @@ class Letter:
     """Whether the receiver's address had been found not to work."""
     sent_to: str | None = None
     """The substitute (`user:<id>`) to whom it goes instead."""
+    reminder_ids: Sequence[int] = ()
+    """The reminders that it tells of."""
 
     def copy(self) -> Rendered:
         """Return the words without the secrets, to be kept."""
@@ -115,7 +117,8 @@ class Draft:
         had_failed = isinstance(receiver, User) and receiver.email_failed_at is not None
         instead = isinstance(receiver, User) and receiver.id != email.user_id
         sent_to = outbox.to_user(receiver.id) if isinstance(receiver, User) and instead else None
-        return Letter(finished, words.secrets, had_failed, sent_to)
+        told = self.order.digests.reminder_ids(email)
+        return Letter(finished, words.secrets, had_failed, sent_to, told)
 
 
 def drafts(

@@ -13,7 +13,7 @@ from config import Settings
 from tracker.domain.errors import NotFoundError
 from tracker.domain.roles import Person
 from tracker.models import OutgoingEmail
-from tracker.services import installation, paging
+from tracker.services import installation, outbox, paging
 from tracker.services.tasks import LARGEST_ID
 
 PAGE_SIZE: Final = 25
@@ -84,7 +84,11 @@ def _readable(session: Session, by: Person, settings: Settings) -> Select[Outgoi
     would let anybody become administrator.
     """
     sent = select(OutgoingEmail).where(OutgoingEmail.state == "sent")
-    own = OutgoingEmail.user_id == by.user_id
+    to_me = outbox.to_user(by.user_id)
+    own = or_(
+        OutgoingEmail.sent_to == to_me,
+        (OutgoingEmail.user_id == by.user_id) & OutgoingEmail.sent_to.is_(None),
+    )
     if not installation.is_demonstration(session):
         return sent.where(own)
     return sent if settings.is_local else sent.where(or_(own, OutgoingEmail.kind != "sign_in"))

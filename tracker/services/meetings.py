@@ -127,7 +127,7 @@ def add(session: Session, *, by: Person, facts: Facts, now: dt.datetime, today: 
     """Enter a meeting; raises InvalidError at `held_on`, ForbiddenError."""
     require_coordinator(by)
     _check_day(facts.held_on, today)
-    meeting = Meeting(**asdict(facts), created_at=now)
+    meeting = Meeting(**asdict(facts), created_at=now, changed_at=now)
     session.add(meeting)
     session.flush()
     _record(session, by, "meeting.added", meeting, after=asdict(facts))
@@ -135,7 +135,14 @@ def add(session: Session, *, by: Person, facts: Facts, now: dt.datetime, today: 
 
 
 def edit(
-    session: Session, *, by: Person, meeting_id: int, facts: Facts, seen: int, today: dt.date
+    session: Session,
+    *,
+    by: Person,
+    meeting_id: int,
+    facts: Facts,
+    seen: int,
+    now: dt.datetime,
+    today: dt.date,
 ) -> Meeting:
     """Change the version of a meeting that the person has `seen`.
 
@@ -151,6 +158,7 @@ def edit(
     if facts.held_on != before.held_on:
         _check_day(facts.held_on, today)
     meeting.held_on, meeting.title, meeting.place = facts.held_on, facts.title, facts.place
+    meeting.changed_at = now
     session.flush()
     _record(session, by, "meeting.edited", meeting, before=asdict(before), after=asdict(facts))
     return meeting
@@ -160,7 +168,7 @@ def call_off(session: Session, *, by: Person, meeting_id: int, now: dt.datetime)
     """Call a meeting off; it stays in the list, and in calendars as called off."""
     require_coordinator(by)
     meeting = get(session, meeting_id=meeting_id)
-    meeting.cancelled_at = now
+    meeting.cancelled_at = meeting.changed_at = now
     session.flush()
     _record(session, by, "meeting.called_off", meeting)
     return meeting

@@ -35,6 +35,7 @@ def declined(session: Session, *, by: Person) -> frozenset[OptionalKind]:
 
 def decline(session: Session, *, by: Person, kinds: Collection[OptionalKind]) -> None:
     """Let `by` do without exactly `kinds`."""
+    _one_at_a_time(session, by)
     before = declined(session, by=by)
     if before == set(kinds):
         return
@@ -53,8 +54,14 @@ def decline(session: Session, *, by: Person, kinds: Collection[OptionalKind]) ->
 
 def unsubscribe(session: Session, *, found: Unsubscription) -> None:
     """Switch off what the address in the mail says, besides what is off already."""
+    _one_at_a_time(session, found.person)
     kinds = declined(session, by=found.person) | found.kinds
     decline(session, by=found.person, kinds=kinds)
+
+
+def _one_at_a_time(session: Session, by: Person) -> None:
+    """Let nobody else change the same person's preferences until the transaction ends."""
+    session.execute(select(User.id).where(User.id == by.user_id).with_for_update())
 
 
 def address(user_id: int, kinds: Collection[str], *, base_url: str, secret_key: str) -> str:

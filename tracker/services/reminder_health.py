@@ -75,19 +75,22 @@ def check(session: Session, *, settings: Settings, now: dt.datetime) -> Health:
 
 
 def is_mail_stuck(session: Session, *, now: dt.datetime) -> bool:
-    """Return whether no mail has got out for an hour although some waits, or should have."""
-    [[failing_since, waiting_since]] = columns(session, *_stuck())
+    """Return whether no mail has got out for an hour although some waits, or should have.
+
+    While others get out, one that is put off again and again has trouble of its own.
+    """
+    [[failing_since, waiting_since, last_sent]] = columns(session, *_stuck())
+    if waiting_since and last_sent and last_sent >= waiting_since:
+        waiting_since = None
     since = min((moment for moment in (failing_since, waiting_since) if moment), default=now)
     return now - since > MAIL_GRACE
 
 
 @prepared
-def _stuck() -> Select[dt.datetime | None, dt.datetime | None]:
-    # One that was tried and failed says nothing about the others.
-    oldest = select(func.min(OutgoingEmail.created_at)).where(
-        OutgoingEmail.state == "queued", OutgoingEmail.attempts == 0
-    )
-    return select(Installation.mail_failing_since, oldest.scalar_subquery())
+def _stuck() -> Select[dt.datetime | None, dt.datetime | None, dt.datetime | None]:
+    oldest = select(func.min(OutgoingEmail.created_at)).where(OutgoingEmail.state == "queued")
+    last = select(func.max(OutgoingEmail.finished_at)).where(OutgoingEmail.state == "sent")
+    return select(Installation.mail_failing_since, oldest.scalar_subquery(), last.scalar_subquery())
 
 
 def _is_run_late(session: Session, *, settings: Settings, now: dt.datetime) -> bool:

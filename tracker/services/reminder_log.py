@@ -194,7 +194,11 @@ def _entries(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
             Task,
             func.coalesce(User.name, Actor.name).label("receiver"),
             OutgoingEmail.to_address,
-            func.coalesce(OutgoingEmail.server_answer, OutgoingEmail.last_error).label("answer"),
+            # A mail that came back had been taken first; what it came back with is the answer.
+            case(
+                (OutgoingEmail.state == "sent", OutgoingEmail.server_answer),
+                else_=func.coalesce(OutgoingEmail.last_error, OutgoingEmail.server_answer),
+            ).label("answer"),
             OutgoingEmail.possibly_duplicate,
             _NEXT_ATTEMPT.label("next_attempt_at"),
             _OUTCOME.label("outcome"),

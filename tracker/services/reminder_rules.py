@@ -15,7 +15,7 @@ from tracker.domain.reminder_rules import ALL, DEFAULT, RuleBook, Rules
 from tracker.domain.roles import Person
 from tracker.domain.status import Kind
 from tracker.models import Actor, ReminderRule, Task
-from tracker.services import audit
+from tracker.services import audit, installation
 from tracker.services.tasks import LARGEST_ID, require_coordinator, visible_to
 
 KIND_SCOPES: Final = tuple(f"kind:{kind}" for kind in Kind)
@@ -85,7 +85,9 @@ def change(
     somebody has changed them meanwhile.
     """
     require_coordinator(by)
-    row = session.scalar(select(ReminderRule).where(ReminderRule.scope == scope).with_for_update())
+    # After the run that plans just now, and one at a time.
+    installation.lock(session)
+    row = session.scalar(select(ReminderRule).where(ReminderRule.scope == scope))
     if (row.version if row else 0) != seen:
         raise ConflictError("rules_changed_meanwhile")
     before = row.values if row else None
@@ -145,4 +147,7 @@ def _readable(rows: Iterable[ReminderRule], tasks: dict[str, Task]) -> Iterable[
 
 
 def _id(text: str) -> int:
-    return min(int(text), LARGEST_ID) if text.isdecimal() else 0
+    """Return the id that a scope names; 0 for what is not written as we write it."""
+    return (
+        min(int(text), LARGEST_ID) if text.isascii() and text.isdecimal() and text[0] != "0" else 0
+    )

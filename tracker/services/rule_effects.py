@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from tracker.domain.calendar import DAY
-from tracker.domain.reminder_facts import TaskFacts
-from tracker.domain.reminder_rules import RuleBook, Rules
+from tracker.domain.reminder_rules import DEFAULT, RuleBook, Rules
 from tracker.domain.reminders import Find
 from tracker.services import reminder_candidates, reminder_preview, reminder_rules
 from tracker.services.reminder_preview import Coming, Foresight
@@ -41,6 +40,8 @@ class Effect:
     new: list[Coming]
     """The first of the lines that come because of the change."""
     new_total: int
+    gone: list[Coming]
+    """The first of the lines that do not come any more."""
     gone_total: int
 
 
@@ -59,22 +60,28 @@ def foresee(
 ) -> Effect:
     """Compare the rules in force with the same and `rules` for `scope` (None: none of its own).
 
-    `first` is the date of the next run; the 30 days from then on are compared.
+    `first` is the date of the next run; the 30 days from then on are compared. Tasks that narrower
+    rules count for are left out.
     """
     book = reminder_rules.book(session)
+    changed = book.with_rules(scope, rules or DEFAULT)
     last = first + (DAYS - 1) * DAY
 
     def lines(of_book: RuleBook) -> dict[_Key, tuple[dt.date, Find]]:
         foresight = Foresight(session, settings=settings, now=now, first=first, rules=of_book)
         found: dict[_Key, tuple[dt.date, Find]] = {}
         for tasks in foresight.tasks(_task_ids(session, foresight, scope, first, last)):
-            of_scope = [task for task in tasks if _is_in(scope, task)]
+            of_scope = [
+                task
+                for task in tasks
+                if changed.scope_of(task.id, task.kind, task.owner_id) == scope
+            ]
             for day, find in foresight.finds(of_scope, first, last):
                 found.setdefault((day, find.key.addressee, find.key.task_id), (day, find))
         return found
 
     before, after = lines(book), lines(book.with_rules(scope, rules))
-    new = sorted(after.keys() - before.keys())
+    new, gone = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
     return Effect(
         now=_volume(before),
         then=_volume(after),
@@ -82,7 +89,8 @@ def foresee(
         at_once=sum(day == first for day, _, _ in new),
         new=list(reminder_preview.lines(session, [after[key] for key in new[:SHOWN]])),
         new_total=len(new),
-        gone_total=len(before.keys() - after.keys()),
+        gone=list(reminder_preview.lines(session, [before[key] for key in gone[:SHOWN]])),
+        gone_total=len(gone),
     )
 
 
@@ -94,10 +102,6 @@ def _task_ids(
         return [int(value)]
     owners = {"owner_ids": {int(value)}} if name == "actor" else {}
     return reminder_candidates.ids(session, foresight.sought(first, last, **owners))
-
-
-def _is_in(scope: str, task: TaskFacts) -> bool:
-    return scope in {"all", f"kind:{task.kind}", f"actor:{task.owner_id}", f"task:{task.id}"}
 
 
 def _volume(lines: dict[_Key, tuple[dt.date, Find]]) -> Volume:

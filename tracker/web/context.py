@@ -112,6 +112,18 @@ def _signed_in() -> Person | None:
     return found.person
 
 
+def only_read() -> None:
+    """Let others write while a POST goes on that turns out to change nothing.
+
+    What was read so far belongs to the transaction that ends here.
+    """
+    begun = g.pop("db", None)
+    if begun is not None:
+        tracker().database.commit(begun)
+        begun.close()
+    g.db = tracker().database.open(write=False)
+
+
 def commit_despite_error() -> None:
     """Let what was written so far last although the answer is an error: counted attempts."""
     g.commit_despite_error = True

@@ -16,6 +16,7 @@ MESSAGES = {
         "send yours again if it still holds."
     ),
     "bad_address": N_("Write the whole address, such as kari.nordmann@example.no."),
+    "bad_filter": N_("The address asks for what the list does not know. Choose the filters anew."),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
     "bad_page": N_("The address names a page that we cannot read."),
     "cannot_repeat": N_(

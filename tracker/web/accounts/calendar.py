@@ -125,7 +125,7 @@ def _meeting(meeting: Meeting) -> Event:
         summary=title,
         url=f"{tracker().settings.base_url}/meetings",
         version=meeting.version,
-        changed_at=meeting.cancelled_at or meeting.created_at,
+        changed_at=meeting.changed_at,
     )
     event.add("status", "CANCELLED" if is_off else "CONFIRMED")
     if meeting.place:

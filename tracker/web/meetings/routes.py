@@ -63,6 +63,7 @@ def edit(meeting_id: int) -> ResponseReturnValue:
             meeting_id=meeting_id,
             facts=form.facts(),
             seen=form.seen_version,
+            now=now(),
             today=today(),
         ),
     )

@@ -22,6 +22,7 @@ def needed() -> str:
     return render_template(
         "reminders/contacts.html",
         failing=contacts.failing(db(), by=person()),
+        returned=contacts.returned(db(), by=person(), now=now()),
         waiting=contacts.waiting(db(), by=person()),
         shown=contacts.SHOWN,
     )

@@ -10,6 +10,7 @@ from flask import jsonify, render_template, request, stream_with_context, url_fo
 from werkzeug.wrappers import Response
 
 from tracker.domain.calendar import DAY
+from tracker.domain.errors import InvalidError
 from tracker.services import (
     reminder_calendar,
     reminder_health,
@@ -134,7 +135,11 @@ def log() -> tuple[str, int]:
 @access.signed_in
 def export() -> Response:
     """Give the log as a table for spreadsheets, as it is filtered."""
-    entries = reminder_log.everything(db(), by=person(), filters=LogForm().filters())
+    form = LogForm()
+    if not form.validate():
+        # Half a filter would give another file than the one that was asked for.
+        raise InvalidError("log", "bad_filter")
+    entries = reminder_log.everything(db(), by=person(), filters=form.filters())
     response = Response(stream_with_context(exports.lines(entries)), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="reminders.csv"'
     return response

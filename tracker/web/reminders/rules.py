@@ -14,7 +14,7 @@ from tracker.services import reminder_rules, reminders, rule_effects
 from tracker.services.reminder_rules import KIND_SCOPES, Entry
 from tracker.services.rule_effects import Effect
 from tracker.web import access, words
-from tracker.web.context import db, now, person, tracker
+from tracker.web.context import db, now, only_read, person, tracker
 from tracker.web.forms import attempt
 from tracker.web.reminders.blueprint import blueprint
 from tracker.web.reminders.rules_form import RestoreForm, RulesForm
@@ -43,6 +43,9 @@ def edit_rules(scope: str) -> ResponseReturnValue:
     form = RulesForm.of(entry)
     effect = None
     if form.is_submitted() and not form.is_confirmed:
+        # To foresee takes a while, and nothing is written.
+        only_read()
+        entry = reminder_rules.entry(db(), by=person(), scope=scope)
         status = HTTPStatus.BAD_REQUEST
         if form.validate():
             effect, status = _effect(scope, form.rules()), HTTPStatus.OK
@@ -73,16 +76,26 @@ def restore_rules(scope: str) -> ResponseReturnValue:
         ),
     )
     if tried.is_done:
-        flash(_("The rules are as they were to start with. Nothing is sent again."), "success")
+        flash(
+            _("The rules are taken away, and the wider ones apply. Nothing is sent again."),
+            "success",
+        )
         return redirect(url_for("reminders.rules"), HTTPStatus.SEE_OTHER)
     html = render_template(
         "reminders/restore.html",
         form=form,
         name=_name(entry),
         effect=_effect(scope, None),
+        narrower=_narrower(scope),
         conflict=tried.conflict,
     )
     return html, tried.status
+
+
+def _narrower(scope: str) -> list[str]:
+    """Return the names of what has rules of its own that go before those of `scope`."""
+    before = reminder_rules.book(db()).narrower(scope)
+    return [_name(one) for one in reminder_rules.listed(db(), by=person()) if one.scope in before]
 
 
 def _effect(scope: str, rules: Rules | None) -> Effect:
@@ -100,6 +113,7 @@ def _page(entry: Entry, form: RulesForm, effect: Effect | None, conflict: str = 
         name=_name(entry),
         form=form,
         effect=effect,
+        narrower=_narrower(entry.scope) if effect else [],
         conflict=conflict,
     )
 
