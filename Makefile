@@ -23,9 +23,10 @@ test: .venv/dev ## install what the tests need and run them all
 	@tests/setup.sh
 	@$(BIN)/pytest --numprocesses auto --dist worksteal --quiet
 
-soak: .venv/dev ## try at length what faults and killed workers do to mails (some minutes)
+SOAKED := tests/faults tests/unit/test_reminders_sweep.py tests/integration/test_years_of_mail.py
+soak: .venv/dev ## try at length what faults, killed workers and years do to mails (a quarter of an hour)
 	@tests/setup.sh
-	@SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --quiet tests/faults
+	@SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --quiet $(SOAKED)
 
 check: .venv/dev ## lint, formatting, types and import rules
 	$(BIN)/ruff check

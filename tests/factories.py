@@ -12,6 +12,7 @@ from tracker.domain import references
 from tracker.domain.roles import Person, Role
 from tracker.domain.status import Channel, Kind, Precision, Status
 from tracker.models import (
+    Absence,
     Actor,
     ContextNote,
     DeadlineChange,
@@ -149,6 +150,26 @@ def task(
 
 def goal(session: Session, title: str = "Tydelig retning over tid", **values: Any) -> Task:
     return task(session, title, kind=Kind.GOAL, **values)
+
+
+def absence(
+    session: Session,
+    who: User,
+    first_on: dt.date,
+    last_on: dt.date | None = None,
+    *,
+    substitute: User | None = None,
+) -> Absence:
+    """Days on which somebody is away, noted by themselves; one day unless told otherwise."""
+    row = Absence(
+        user_id=who.id,
+        first_on=first_on,
+        last_on=last_on or first_on,
+        substitute_id=substitute.id if substitute else None,
+        created_at=NOW,
+        created_by_id=who.id,
+    )
+    return _add(session, row)
 
 
 def meeting(session: Session, held_on: dt.date, title: str = "Møte", **values: Any) -> Meeting:

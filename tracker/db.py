@@ -38,6 +38,8 @@ NAMING = {
 
 BUSY_TIMEOUT_MS = 30_000
 LOOK_EVERY_MS = 2
+IDLE_MS = 10 * 60_000
+"""So long a transaction on PostgreSQL may do nothing: longer than any mail or page takes."""
 
 Arguments = ParamSpec("Arguments")
 Statement = TypeVar("Statement", bound=Executable)
@@ -104,7 +106,14 @@ class Database:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **options)
+            self.engine = create_engine(
+                parsed,
+                pool_pre_ping=True,
+                hide_parameters=True,
+                # A process that is frozen in a transaction would hold up all others for ever.
+                connect_args={"options": f"-c idle_in_transaction_session_timeout={IDLE_MS}"},
+                **options,
+            )
         # Shares the pool; only the option that _begin_sqlite reads differs.
         self._writing_engine: Engine = self.engine.execution_options(writes=True)
 

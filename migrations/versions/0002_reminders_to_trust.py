@@ -171,7 +171,7 @@ def _change_who_answers(before: tuple[str, str], after: tuple[str, str]) -> None
 def _write_anew(name: str, before: str, after: str) -> None:
     """Change the words that define a table on SQLite, which cannot change a constraint."""
     connection = op.get_bind()
-    schema = f"SELECT sql FROM sqlite_master WHERE tbl_name = '{name}' AND sql IS NOT NULL"
+    schema = f"SELECT sql FROM sqlite_master WHERE tbl_name = '{name}' AND sql IS NOT NULL"  # noqa: S608 - a name of ours
     [table] = connection.scalars(sa.text(f"{schema} AND type = 'table'"))
     indexes = list(connection.scalars(sa.text(f"{schema} AND type = 'index'")))
     if before not in table:
@@ -179,7 +179,7 @@ def _write_anew(name: str, before: str, after: str) -> None:
         raise RuntimeError(message)
     op.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
     op.execute(sa.text(table.replace(before, after).replace(":", r"\:")))
-    op.execute(f"INSERT INTO {name} SELECT * FROM {name}_before")
+    op.execute(f"INSERT INTO {name} SELECT * FROM {name}_before")  # noqa: S608 - a name of ours
     op.execute(f"DROP TABLE {name}_before")
     for index in indexes:
         op.execute(sa.text(index))

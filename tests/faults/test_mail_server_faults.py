@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from config import Settings, StartTls
 from tests.client import Clock
+from tests.extent import on_engines
 from tests.faults import installations
-from tests.faults.extent import on_engines
 from tests.faults.mail_server import MailServer
 from tests.faults.orders import Fault, Stage, Trouble
 from tracker.db import Database

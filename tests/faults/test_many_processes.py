@@ -23,8 +23,8 @@ from tests import factories as make
 from tests import mails
 from tests.client import Clock
 from tests.databases import SERVER_URL, migrate
+from tests.extent import SOAK
 from tests.faults import installations
-from tests.faults.extent import SOAK
 from tests.faults.mail_server import MailServer, mail_server
 from tests.faults.orders import Fault, Signal, Stage, Trouble
 from tests.faults.own_postgresql import OwnPostgreSQL, own_postgresql

@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from config import Settings
+from tests.extent import SOAK, on_engines
 from tests.faults import installations
-from tests.faults.extent import SOAK, on_engines
 from tests.faults.mail_server import MailServer
 from tests.faults.orders import Signal, Stage
 from tests.faults.processes import SharedClock, work, worker

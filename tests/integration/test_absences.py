@@ -51,16 +51,7 @@ def office(database: Database) -> Office:
 
 def away(database: Database, who: User, substitute: User | None, *, days: int = 10) -> None:
     with database.session(write=True) as session:
-        session.add(
-            Absence(
-                user_id=who.id,
-                first_on=TODAY - DAY,
-                last_on=TODAY + days * DAY,
-                substitute_id=substitute.id if substitute else None,
-                created_at=make.NOW,
-                created_by_id=who.id,
-            )
-        )
+        make.absence(session, who, TODAY - DAY, TODAY + days * DAY, substitute=substitute)
 
 
 def remind(database: Database, office: Office) -> None:

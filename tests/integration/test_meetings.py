@@ -16,7 +16,7 @@ from tests.databases import count_queries
 from tests.factories import TODAY
 from tracker.db import Database
 from tracker.domain.roles import Person, Role
-from tracker.models import Absence, AuditEvent, Meeting, User
+from tracker.models import AuditEvent, Meeting, User
 
 DAY = dt.timedelta(days=1)
 Sign = Callable[[User | Person], Client]
@@ -112,16 +112,7 @@ def test_the_meeting_warns_of_who_is_away_but_tells_only_those_invited(
     as_user: Sign, forum: Forum, database: Database
 ) -> None:
     with database.session(write=True) as session:
-        session.add(
-            Absence(
-                user_id=forum.member.id,
-                first_on=forum.meeting.held_on,
-                last_on=forum.meeting.held_on,
-                substitute_id=forum.kari.id,
-                created_at=make.NOW,
-                created_by_id=forum.member.id,
-            )
-        )
+        make.absence(session, forum.member, forum.meeting.held_on, substitute=forum.kari)
     words = "Steinar Lie (Kari Nordmann er stedfortreder)"
     assert words in html.text(as_user(forum.siri).page("/meetings"))
     assert words not in html.text(as_user(forum.kari).page("/meetings"))

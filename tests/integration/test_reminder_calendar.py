@@ -17,7 +17,7 @@ from tests.databases import count_queries
 from tests.factories import TODAY
 from tracker.db import Database
 from tracker.domain.roles import Person
-from tracker.models import Absence, Actor, Task, User
+from tracker.models import Actor, Task, User
 from tracker.services import reminder_calendar, reminder_preview, reminders
 from tracker.services.reminder_page import Filters
 
@@ -160,16 +160,7 @@ def test_who_stands_in_for_somebody_away_is_foreseen_too(
 ) -> None:
     with database.session(write=True) as session:
         ola = make.user(session, "Ola Hansen", at=session.get_one(Actor, case.ks.id))
-        session.add(
-            Absence(
-                user_id=case.kari.id,
-                first_on=TODAY,
-                last_on=TODAY + 3 * DAY,
-                substitute_id=ola.id,
-                created_at=make.NOW,
-                created_by_id=case.kari.id,
-            )
-        )
+        make.absence(session, case.kari, TODAY, TODAY + 3 * DAY, substitute=ola)
     page = as_user(case.siri).page("/reminders?whose=all&q=DIFI-4.2")
     received = [
         html.text(cell) for cell in page.iter()

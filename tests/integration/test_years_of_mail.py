@@ -7,7 +7,6 @@ real, so there are fewer days. `make soak` walks three years, many times.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from tests import factories as make
+from tests.extent import YEAR_SEEDS, YEARS
 from tests.unit.reckoning import Story
 from tests.unit.reminding import CALENDAR, COORDINATOR, DAY, HDIR, KARI, KS, LEAD, NEW, OTHER_LEAD
 from tests.unit.test_reminders_sweep import START, World
@@ -40,8 +40,6 @@ from tracker.models import (
 from tracker.services import delivery, reminders
 
 OSLO = ZoneInfo("Europe/Oslo")
-SOAK = bool(os.environ.get("TRACKER_SOAK"))
-YEARS, SEEDS = (3, range(20)) if SOAK else (1, range(1))
 SUBSTITUTES = {KARI: (LEAD, NEW), LEAD: (OTHER_LEAD, NEW), OTHER_LEAD: (NEW,), NEW: (COORDINATOR,)}
 """Later in the line always, so that none stands in for themselves in the end."""
 EVENTS = (
@@ -168,7 +166,7 @@ def run(database: Database, settings: Settings, today: dt.date) -> Counter[Mail]
     )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", YEAR_SEEDS)
 def test_every_mail_of_years_goes_to_whom_and_on_the_day_that_a_naive_reckoning_says(
     database: Database, settings: Settings, seed: int
 ) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.extent import HISTORIES
 from tests.unit.reckoning import Reckoner, Story
 from tests.unit.reminding import (
     CALENDAR,
@@ -32,7 +32,6 @@ from tracker.domain.status import Precision, Status
 START = dt.date(2026, 1, 5)
 END = dt.date(2028, 12, 31)
 """Three Easters, three 17 Mays and three Christmases; all closed days but Saturdays vary."""
-EXAMPLES = 1000 if os.environ.get("TRACKER_SOAK") else 25
 LEADS = {KS: LEAD, HDIR: OTHER_LEAD}
 REACHABLE = {KARI, NEW, LEAD, OTHER_LEAD}
 EVENTS = (
@@ -168,7 +167,7 @@ def facts(story: Story) -> TaskFacts:
 
 
 @given(events=events)
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(deadline=None, max_examples=HISTORIES)
 def test_three_years_of_any_history_send_what_a_naive_reckoning_says(
     events: list[tuple[int, str, int, bool]],
 ) -> None:
