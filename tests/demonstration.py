@@ -64,7 +64,7 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
     """Return something that exists for each argument that an address of the product has."""
     key = tracker_of(app).settings.secret_key
     with database.session(write=False) as session:
-        link_id = session.scalars(select(AnswerLink.id).order_by(AnswerLink.id).limit(1)).one()
+        link = session.scalars(select(AnswerLink).order_by(AnswerLink.id).limit(1)).one()
         return {
             "task_id": session.scalars(select(Task.id).where(Task.ref == "DIFI-4.2")).one(),
             "actor_id": 3,
@@ -74,7 +74,7 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
             "update_id": session.scalars(select(StatusUpdate.id).limit(1)).one(),
             "meeting_id": session.scalars(select(Meeting.id).order_by(Meeting.id)).first(),
             "scope": "all",
-            "token": _token(answer_links.address(link_id, base_url="", secret_key=key)),
+            "token": _token(answer_links.address(link, base_url="", secret_key=key)),
             "unsubscribe": _token(
                 preferences.address(4, tuple(OptionalKind), base_url="", secret_key=key)
             ),

@@ -45,6 +45,7 @@ def upgrade() -> None:
         "calendar_feeds",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("nonce", sa.String(length=40), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         _key("calendar_feeds", "user_id", "users"),
@@ -106,6 +107,7 @@ def upgrade() -> None:
     )
     _change_audiences(AUDIENCES, WIDER)
     _change_who_answers(ONE_ANSWERS, SEVERAL_ANSWER)
+    op.add_column("answer_links", sa.Column("nonce", sa.String(length=40), nullable=True))
 
 
 def downgrade() -> None:
@@ -114,6 +116,7 @@ def downgrade() -> None:
         " WHERE earlier.email_id = answer_links.email_id"
         " AND earlier.task_id = answer_links.task_id AND earlier.id < answer_links.id)"
     )
+    op.drop_column("answer_links", "nonce")
     _change_who_answers(SEVERAL_ANSWER, ONE_ANSWERS)
     op.execute("DELETE FROM reminders WHERE audience = 'copy'")
     _change_audiences(WIDER, AUDIENCES)

@@ -171,7 +171,7 @@ def test_a_database_without_tables_is_one_clear_line(
 ) -> None:
     environment["TRACKER_DATABASE_URL"] = f"sqlite:///{tmp_path / 'empty.db'}"
     done = run(environment, command)
-    assert done.returncode == 1
+    assert done.returncode == 75
     assert done.stderr.count("\n") == 1
     assert "db upgrade" in done.stderr
 

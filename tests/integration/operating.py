@@ -39,7 +39,6 @@ PAGE: Final = (ROOT / "docs" / "operations.md").read_text()
 SECONDS: Final = 60
 """After so many a process that has not done what it should counts as broken."""
 KEY: Final = "the key of one installation of the tests"
-NEXT_KEY: Final = "the key that the installation has after that"
 
 
 def commands(heading: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from tests import factories as make
 from tests.client import Client, Clock, tracker_of
@@ -24,7 +25,7 @@ from tests.integration.updating import (
 from tracker.db import Database
 from tracker.domain.status import Channel, Status
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
-from tracker.services import answer_links, deadlines, outbox
+from tracker.services import answer_links, deadlines, outbox, signed
 
 
 @dataclass(frozen=True)
@@ -416,3 +417,16 @@ def test_there_are_no_thanks_without_an_answer(
     mailed = mail(app, database)
     answer = client.get(mailed.link + "/thanks")
     assert (answer.status_code, answer.location) == (302, mailed.link)
+
+
+def test_a_link_mailed_before_an_upgrade_still_works_and_a_later_row_never_answers_to_it(
+    app: Flask, database: Database, client: Client
+) -> None:
+    mailed = mail(app, database)
+    key = tracker_of(app).settings.secret_key
+    old = f"/answer/{signed.serializer('answer-link', key).dumps(link_row(database).id)}"
+    assert client.get(old).status_code == 404, "a number that another row had in another database"
+    with database.session(write=True) as session:
+        session.execute(update(AnswerLink).values(nonce=None))
+    assert client.get(old).status_code == 200
+    assert client.get(mailed.link).status_code == 404, "and the other way round"

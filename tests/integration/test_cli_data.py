@@ -115,5 +115,5 @@ def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
     app = create_app(Settings(database_url=f"sqlite:///{file}", secret_key="k" * 32))
     for command in (("db", "upgrade"), ("seed",)):
         refused = run(app, *command)
-        assert refused.exit_code == 1
+        assert refused.exit_code == 75
         assert refused.output == "Error: The database cannot be reached: file is not a database\n"

@@ -355,7 +355,7 @@ def test_a_repeated_sending_has_the_same_link(office: Office) -> None:
     with office.database.session(write=False) as session:
         link = session.scalars(select(AnswerLink)).one()
         url = answer_links.address(
-            link.id, base_url=office.settings.base_url, secret_key=office.settings.secret_key
+            link, base_url=office.settings.base_url, secret_key=office.settings.secret_key
         )
         assert f"Svar: {url}\n" in texts[0]
         assert link.expires_at == make.NOW + 60 * DAY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -11,14 +12,15 @@ from sqlalchemy.orm import Session
 from config import Settings
 from tests import factories as make
 from tests import html, mails
-from tests.client import Client
+from tests.client import Client, Clock
 from tests.mails import only_mail
 from tests.smtp_server import SmtpServer
 from tracker.db import Database
 from tracker.domain.roles import Person
 from tracker.domain.status import Status
+from tracker.mail.smtp import SmtpSender
 from tracker.models import DeclinedMail, Reminder, User
-from tracker.services import preferences
+from tracker.services import delivery, preferences
 from tracker.services.delivery import Counts
 
 Sign = Callable[[User | Person], Client]
@@ -61,16 +63,30 @@ def declined(database: Database) -> set[str]:
         return set(session.scalars(select(DeclinedMail.kind)))
 
 
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8000", "https://tracker.example"])
 def test_a_mail_with_news_has_the_header_for_one_click_and_the_click_switches_them_off(
     database: Database,
     server: SmtpServer,
-    deliver: Callable[[], Counts],
+    smtp_settings: Settings,
+    now: Clock,
     kari: User,
     client: Client,
+    base_url: str,
 ) -> None:
+    reached = replace(smtp_settings, base_url=base_url)
+
+    def deliver() -> Counts:
+        sender = SmtpSender(server.settings)
+        counts = delivery.deliver_due(database, sender, settings=reached, now=now)
+        sender.close()
+        return counts
+
     mailed(database, kari, deliver, "confirmed", "-7")
 
     message = server.received[0].message
+    if not base_url.startswith("https"):
+        assert message["List-Unsubscribe"] is None, "RFC 8058 asks for https"
+        return
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     url = message["List-Unsubscribe"].strip("<>")
     assert b"\r\nList-Unsubscribe: <http" in server.received[0].raw

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from tracker.db import Database
@@ -18,19 +18,25 @@ from tracker.web.context import Tracker, tracker
 from tracker.web.errors import explanation
 
 
+class TryLaterError(click.ClickException):
+    """Nothing is wrong with what was asked for; a mail server tries again at this exit code."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
 def is_current(database: Database) -> bool:
     """Return whether the database has all migrations, or end with a line if it cannot be read."""
     try:
         return migrations.is_current(database)
     except DatabaseError as error:
         first_line = str(error.orig).strip().splitlines()[0]
-        raise click.ClickException(f"The database cannot be reached: {first_line}") from error
+        raise TryLaterError(f"The database cannot be reached: {first_line}") from error
 
 
 def require_current(database: Database) -> None:
     """End with a line unless the database has all migrations."""
     if not is_current(database):
-        raise click.ClickException("The database is not up to date. Run: db upgrade")
+        raise TryLaterError("The database is not up to date. Run: db upgrade")
 
 
 def the_tracker() -> Tracker:
@@ -47,6 +53,8 @@ def transaction(*, write: bool) -> Iterator[tuple[Session, dt.datetime]]:
     try:
         with found.database.session(write=write) as session:
             yield session, found.now()
+    except OperationalError as error:
+        raise TryLaterError(f"The database did not go along: {error.orig}") from error
     except DomainError as error:
         # The commands speak English, whatever language the installation has for people.
         with use_locale("en"):

@@ -123,7 +123,8 @@ class Email:
         yield "Auto-Submitted", "auto-generated"
         if self.list_id:
             yield "List-Id", f"<{self.list_id}>"
-        if self.unsubscribe_url:
+        # One click is for addresses that nobody reads on the way (RFC 8058, 3.1).
+        if self.unsubscribe_url.startswith("https://"):
             # RFC 8058: one click in the mail program, no page in between.
             yield "List-Unsubscribe", f"<{self.unsubscribe_url}>"
             yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"

@@ -117,6 +117,8 @@ class CalendarFeed(Base):
 
     id: Mapped[Id]
     user_id: Mapped[UserId]
+    nonce: Mapped[Code]
+    """A part of the address, so that no other row ever has the same one."""
     created_at: Mapped[dt.datetime]
     revoked_at: Mapped[dt.datetime | None]
 

@@ -150,6 +150,8 @@ class AnswerLink(Base):
     user_id: Mapped[UserId | None]
     actor_id: Mapped[ActorId | None]
     """The actor whose shared mailbox it went to."""
+    nonce: Mapped[Code | None]
+    """A part of the address, so that no other row ever has the same one. Old links have none."""
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
     revoked_at: Mapped[dt.datetime | None]

@@ -1,19 +1,15 @@
 """A person's calendar: a secret address, and the deadlines and meetings that stand in it.
 
-The address holds the signed id of a row, so the database holds no secret, and another row is
-another address.
+Another row is another address, and the database holds no secret.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
@@ -21,9 +17,10 @@ from tracker.domain.errors import NotFoundError
 from tracker.domain.roles import Person
 from tracker.models import CalendarFeed, Meeting, Task, User
 from tracker.models.tasks import OPEN
-from tracker.services import audit, meetings, sessions
+from tracker.services import audit, meetings, sessions, signed
 from tracker.services.tasks import visible_to
 
+_PURPOSE: Final = "calendar-feed"
 MOST: Final = 1000
 """So many deadlines at most, the first ones."""
 KEPT: Final = dt.timedelta(days=366)
@@ -53,7 +50,7 @@ def current(session: Session, *, by: Person) -> CalendarFeed | None:
 def renew(session: Session, *, by: Person, now: dt.datetime) -> CalendarFeed:
     """Give `by` a new address; the one before stops working."""
     revoke(session, user_id=by.user_id, now=now)
-    feed = CalendarFeed(user_id=by.user_id, created_at=now)
+    feed = CalendarFeed(user_id=by.user_id, created_at=now, nonce=signed.new_nonce())
     session.add(feed)
     session.flush()
     audit.record(
@@ -83,7 +80,7 @@ def revoke(session: Session, *, user_id: int, now: dt.datetime) -> bool:
 
 def address(feed: CalendarFeed, *, base_url: str, secret_key: str) -> str:
     """Return the address at which a calendar program reads `feed`."""
-    return f"{base_url}/calendar/{_serializer(secret_key).dumps(feed.id)}.ics"
+    return f"{base_url}/calendar/{signed.token(feed, purpose=_PURPOSE, secret_key=secret_key)}.ics"
 
 
 def read(session: Session, *, token: str, secret_key: str, today: dt.date) -> Contents:
@@ -91,14 +88,12 @@ def read(session: Session, *, token: str, secret_key: str, today: dt.date) -> Co
 
     Raises NotFoundError where it never was one, was revoked or the person was deactivated.
     """
-    try:
-        feed_id = _serializer(secret_key).loads(token)
-    except BadSignature:
-        raise NotFoundError("no_such_link") from None
+    feed = signed.read(session, CalendarFeed, token, purpose=_PURPOSE, secret_key=secret_key)
+    if feed is None or feed.revoked_at is not None:
+        raise NotFoundError("no_such_link")
     user = session.scalar(
         select(User)
-        .join(CalendarFeed, CalendarFeed.user_id == User.id)
-        .where(CalendarFeed.id == feed_id, CalendarFeed.revoked_at.is_(None), User.active)
+        .where(User.id == feed.user_id, User.active)
         .options(selectinload(User.memberships))
     )
     if user is None:
@@ -129,10 +124,3 @@ def _meetings(session: Session, person: Person, today: dt.date) -> Sequence[Meet
         .order_by(Meeting.held_on, Meeting.id)
         .limit(MOST)
     ).all()
-
-
-@cache
-def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(
-        secret_key, salt="calendar-feed", signer_kwargs={"digest_method": hashlib.sha256}
-    )

@@ -149,12 +149,12 @@ class Digests:
         lines = self._lines[email.id]
         links = {
             task_id: answer_links.address(
-                link_id,
+                link,
                 base_url=self._settings.base_url,
                 secret_key=self._settings.secret_key,
             )
             for task_id in lines
-            if (link_id := self._links.get((email.id, task_id))) is not None
+            if (link := self._links.get((email.id, task_id))) is not None
         }
         unsubscribe_url = ""
         if isinstance(receiver, User) and absent is None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from typing import Final
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,9 @@ from tracker.domain.errors import NotFoundError
 from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Person
 from tracker.models import DeclinedMail, User
-from tracker.services import audit, sessions
+from tracker.services import audit, sessions, signed
+
+_PURPOSE: Final = "unsubscribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def _one_at_a_time(session: Session, by: Person) -> None:
 
 def address(user_id: int, kinds: Collection[str], *, base_url: str, secret_key: str) -> str:
     """Return the address that switches `kinds` off for a person (RFC 8058)."""
-    return f"{base_url}/unsubscribe/{_serializer(secret_key).dumps([user_id, *sorted(kinds)])}"
+    token = signed.serializer(_PURPOSE, secret_key).dumps([user_id, *sorted(kinds)])
+    return f"{base_url}/unsubscribe/{token}"
 
 
 def read(session: Session, *, token: str, secret_key: str) -> Unsubscription:
@@ -75,17 +77,10 @@ def read(session: Session, *, token: str, secret_key: str) -> Unsubscription:
     The address of somebody who was deactivated does nothing any more.
     """
     try:
-        user_id, *kinds = _serializer(secret_key).loads(token)
+        user_id, *kinds = signed.serializer(_PURPOSE, secret_key).loads(token)
     except BadSignature:
         raise NotFoundError("no_such_link") from None
     user = session.get(User, user_id)
     if user is None or not user.active:
         raise NotFoundError("no_such_link")
     return Unsubscription(sessions.person_of(user), user.email, frozenset(map(OptionalKind, kinds)))
-
-
-@cache
-def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(
-        secret_key, salt="unsubscribe", signer_kwargs={"digest_method": hashlib.sha256}
-    )

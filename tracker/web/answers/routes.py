@@ -165,4 +165,4 @@ def _page(visit: Visit, token: str, found: Situation, form: UpdateForm, **more: 
 
 def _address(link: AnswerLink) -> str:
     settings = tracker().settings
-    return answer_links.address(link.id, base_url="", secret_key=settings.secret_key)
+    return answer_links.address(link, base_url="", secret_key=settings.secret_key)
