@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -17,8 +19,10 @@ from tests.factories import TODAY
 from tests.mails import only_mail
 from tests.smtp_server import SmtpServer
 from tracker.db import Database
+from tracker.domain.errors import InvalidError
 from tracker.domain.roles import Person, Role
 from tracker.models import Absence, Actor, AnswerLink, User
+from tracker.services import absences
 from tracker.services.delivery import Counts
 
 DAY = dt.timedelta(days=1)
@@ -224,27 +228,10 @@ def test_an_absence_that_cannot_be_is_refused_and_what_was_typed_is_kept(
     words: str,
 ) -> None:
     with database.session(write=True) as session:
-        for who, at, to in ((office.kari, 10, None), (office.lead, 3, office.ola)):
-            session.add(
-                Absence(
-                    user_id=who.id,
-                    first_on=TODAY + at * DAY,
-                    last_on=TODAY + (at + 1) * DAY,
-                    substitute_id=to.id if to else None,
-                    created_at=make.NOW,
-                    created_by_id=who.id,
-                )
-            )
-        session.add(
-            Absence(
-                user_id=office.ola.id,
-                first_on=TODAY,
-                last_on=TODAY + 4 * DAY,
-                substitute_id=office.kari.id,
-                created_at=make.NOW,
-                created_by_id=office.ola.id,
-            )
-        )
+        make.absence(session, office.kari, TODAY + 10 * DAY, TODAY + 11 * DAY)
+        first_of_lead, last_of_lead = TODAY + 3 * DAY, TODAY + 4 * DAY
+        make.absence(session, office.lead, first_of_lead, last_of_lead, substitute=office.ola)
+        make.absence(session, office.ola, TODAY, TODAY + 4 * DAY, substitute=office.kari)
     first_on = (TODAY + first * DAY).isoformat()
     answer = as_user(office.kari).send(
         "/account/absences",
@@ -257,3 +244,59 @@ def test_an_absence_that_cannot_be_is_refused_and_what_was_typed_is_kept(
     assert first_on in answer.text
     with database.session(write=False) as session:
         assert len(session.scalars(select(Absence)).all()) == 3
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.ADMIN])
+def test_a_lead_notes_nothing_for_who_runs_things_besides(
+    database: Database, office: Office, as_user: Sign, role: Role
+) -> None:
+    with database.session(write=True) as session:
+        ks = session.get_one(Actor, office.ks.id)
+        boss = make.user(session, at=ks)
+        make.membership(session, boss, role, at=ks)
+    as_user(office.lead).page(f"/people/{boss.id}/absences", status=403)
+
+
+def test_only_another_of_the_secretariat_stands_in_for_one_of_it(
+    database: Database, office: Office, as_user: Sign
+) -> None:
+    with database.session(write=True) as session:
+        ks = session.get_one(Actor, office.ks.id)
+        siri = make.user(session, "Siri", at=ks)
+        make.membership(session, siri, Role.COORDINATOR, at=ks)
+        make.user(session, "Torunn", role=Role.COORDINATOR)
+    page = html.text(as_user(siri).page("/account/absences"))
+    assert "Torunn" in page
+    assert "Ola Hansen" not in page
+
+
+@pytest.mark.parametrize("wanted", ["circle", "overlap"])
+def test_of_two_absences_at_once_the_second_is_refused_that_does_not_go_with_the_first(
+    database: Database, office: Office, wanted: str
+) -> None:
+    others = ((office.kari, office.ola), (office.ola, office.kari))
+    both = others if wanted == "circle" else (others[0], others[0])
+    together = threading.Barrier(2, timeout=30)
+
+    def note(who: User, substitute: User) -> str:
+        together.wait()
+        try:
+            with database.session(write=True) as session:
+                absences.add(
+                    session,
+                    by=make.person_of(session, who),
+                    user=session.get_one(User, who.id),
+                    first_on=TODAY,
+                    last_on=TODAY,
+                    substitute_id=substitute.id,
+                    now=make.NOW,
+                    today=TODAY,
+                )
+        except InvalidError as error:
+            return error.code
+        return "noted"
+
+    with ThreadPoolExecutor(2) as pool:
+        came = sorted(pool.map(note, *zip(*both, strict=True)))
+    refused = "substitutes_in_circle" if wanted == "circle" else "absence_overlaps"
+    assert came == sorted(["noted", refused])

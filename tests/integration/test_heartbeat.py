@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,3 +89,28 @@ def test_an_address_where_nobody_listens_is_logged_without_its_secret(
     assert "no heartbeat at 127.0.0.1" in caplog.text
     assert "secret" not in caplog.text
     assert heartbeat.beat(None) is None
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_an_address_that_answers_letter_by_letter_is_hung_up_on(
+    caplog: pytest.LogCaptureFixture, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "TIMEOUT", 1)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not ended.wait(0.1):
+                    connection.sendall(b"H")
+
+        dripping = threading.Thread(target=drip, daemon=True)
+        dripping.start()
+        thread = heartbeat.beat(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        assert thread is not None
+        thread.join(PATIENCE)
+        ended.set()
+        dripping.join(PATIENCE)
+    assert not thread.is_alive()
+    assert "no heartbeat" in caplog.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ from tests.client import Client, Clock
 from tests.mails import only_mail
 from tests.smtp_server import SmtpServer
 from tracker.db import Database
+from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Person
 from tracker.domain.status import Status
 from tracker.mail.smtp import SmtpSender
@@ -135,3 +138,18 @@ def test_preferences_are_chosen_on_the_account_and_say_what_always_comes(
     assert declined(database) == {"decisions", "copies"}
     browser.submit("/account/mail", wanted=["unsettled", "decisions", "copies"])
     assert declined(database) == set()
+
+
+def test_two_clicks_at_once_switch_off_both_kinds(database: Database, kari: User) -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    def click(kind: OptionalKind) -> None:
+        together.wait()
+        with database.session(write=True) as session:
+            person = make.person_of(session, kari)
+            found = preferences.Unsubscription(person, kari.email, frozenset({kind}))
+            preferences.unsubscribe(session, found=found)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(click, (OptionalKind.DECISIONS, OptionalKind.COPIES)))
+    assert declined(database) == {"decisions", "copies"}

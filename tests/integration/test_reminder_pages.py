@@ -320,3 +320,12 @@ def test_the_log_of_one_person_is_shown_and_exported_without_formulas(
     assert ";-7;2026-03-02;2026-03-09;" in line
     assert len(browser.get("/reminders/log.csv").text.splitlines()) == 3
     assert len(browser.get("/reminders/log.csv?first=2026-03-03").text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("filters", ["outcome=bogus", "first=garbage", f"receiver={'x' * 101}"])
+def test_an_export_of_what_the_log_does_not_know_is_refused_and_not_another_file(
+    as_user: AsUser, case: Case, filters: str
+) -> None:
+    response = as_user(case.kari).get(f"/reminders/log.csv?{filters}")
+    assert response.status_code == 400
+    assert response.mimetype == "text/html"

@@ -20,7 +20,7 @@ from tracker.domain.reminder_rules import Rules
 from tracker.domain.roles import Person, Role
 from tracker.mail.senders import MailboxSender
 from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRule, Task, TaskContributor, User
-from tracker.services import delivery, reminder_rules, reminders
+from tracker.services import delivery, reminder_rules, reminders, rule_effects
 
 DAY = dt.timedelta(days=1)
 Sign = Callable[[User | Person], Client]
@@ -248,7 +248,9 @@ def test_everybody_reads_the_rules_and_only_the_secretariat_changes_them(
         assert kari.send(path, **DEFAULT).status_code == 403
 
 
-@pytest.mark.parametrize("scope", ["kind:x", "actor:0", "actor:x", "task:99999999999", "nobody"])
+@pytest.mark.parametrize(
+    "scope", ["kind:x", "actor:0", "actor:01", "actor:١", "actor:x", "task:99999999999", "nobody"]
+)
 def test_rules_for_what_does_not_exist_are_not_found(
     world: World, as_user: Sign, scope: str
 ) -> None:
@@ -268,6 +270,62 @@ def test_an_escalation_says_what_was_sent_before_to_whom_and_when(
         "5 påminnelser sendt, de siste: Kari Nordmann 13. mars 2026, 20. mars 2026, "
         "23. mars 2026 og 30. mars 2026." in " ".join(body.split())
     )
+
+
+def test_an_escalation_names_who_got_the_reminders_of_who_was_away_and_that_the_lead_knows(
+    database: Database, settings: Settings, world: World
+) -> None:
+    with database.session(write=True) as session:
+        ks, kari = session.get_one(Actor, world.ks.id), session.get_one(User, world.kari.id)
+        ola = make.user(session, "Ola Hansen", at=ks)
+        make.absence(session, kari, TODAY + 20 * DAY, TODAY + 22 * DAY, substitute=ola)
+        siri = session.get_one(User, world.coordinator.user_id)
+    for day in (0, 21, 36):
+        run(database, settings, day)
+    assert (siri.name, "escalate_coordinator") in run(database, settings, 43)
+    with database.session(write=False) as session:
+        query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == siri.id)
+        body = " ".join(
+            (session.scalars(query.order_by(OutgoingEmail.id.desc())).first() or "").split()
+        )
+    assert "Ola Hansen for Kari Nordmann 23. mars 2026" in body
+    assert "Hovedkontakten fikk beskjed: Liv Leder 7. april 2026." in body
+
+
+def test_tasks_with_rules_of_their_own_are_left_out_and_named(
+    database: Database, world: World, as_user: Sign
+) -> None:
+    change(database, world, f"actor:{world.ks.id}", Rules(weeks=2))
+    answer = as_user(world.coordinator).submit(
+        "/reminders/rules/all", **(DEFAULT | {"before": "5"})
+    )
+    page = html.text(html.parse(answer.text))
+    assert "Ikke regnet med, fordi de har egne regler: Oppgavene til KS." in page
+    assert "Kari Nordmann" not in page
+
+
+def test_what_falls_away_is_shown_too(world: World, as_user: Sign) -> None:
+    typed = {key: value for key, value in DEFAULT.items() if key != "is_on"}
+    answer = as_user(world.coordinator).send("/reminders/rules/all", **typed, do="show")
+    page = html.text(html.parse(answer.text))
+    assert "De første som faller bort" in page
+    assert "Kari Nordmann" in page
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_others_write_while_an_effect_is_reckoned(
+    database: Database, world: World, as_user: Sign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foresee, wrote = rule_effects.foresee, []
+
+    def write_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        with database.session(write=True) as session:
+            wrote.append(make.actor(session).id)
+        return foresee(*args, **kwargs)
+
+    monkeypatch.setattr(rule_effects, "foresee", write_meanwhile)
+    assert as_user(world.coordinator).submit("/reminders/rules/all", **DEFAULT).status_code == 200
+    assert wrote
 
 
 def test_an_escalation_after_reminders_that_reached_nobody_says_that(
