@@ -214,7 +214,7 @@ def test_nobody_else_sees_or_notes_it(database: Database, office: Office, as_use
         (2, 500, "ola", "høyst ett år"),
         (2, 4, "stranger", "Velg"),
         (2, 4, "kari", "Velg"),
-        (8, 12, "ola", "alt registrert fravær"),
+        (8, 12, "ola", "allerede registrert fravær"),
         (2, 4, "lead", "gått i ring"),
     ],
 )
@@ -300,3 +300,41 @@ def test_of_two_absences_at_once_the_second_is_refused_that_does_not_go_with_the
         came = sorted(pool.map(note, *zip(*both, strict=True)))
     refused = "substitutes_in_circle" if wanted == "circle" else "absence_overlaps"
     assert came == sorted(["noted", refused])
+
+
+def test_who_is_away_and_who_stands_in_read_it_on_their_overview(
+    database: Database, office: Office, as_user: Sign
+) -> None:
+    with database.session(write=True) as session:
+        kari = session.get_one(User, office.kari.id)
+        ola = session.get_one(User, office.ola.id)
+        make.absence(session, kari, TODAY + DAY, TODAY + 5 * DAY, substitute=ola)
+    page = html.text(as_user(office.kari).page("/"))
+    assert "Du er registrert som borte fra 3. mars 2026 til 7. mars 2026." in page
+    assert "Ola Hansen får påminnelsene dine." in page
+    assert "Du er stadfortredar for Kari Nordmann" in html.text(as_user(office.ola).page("/"))
+    assert "Kari Nordmann" in html.text(as_user(office.ola).page("/account/absences"))
+    assert "Ola Hansen får" not in html.text(as_user(office.stranger).page("/"))
+
+
+def test_a_substitute_finds_among_the_own_coming_reminders_what_comes_for_who_is_away(
+    database: Database, office: Office, as_user: Sign
+) -> None:
+    with database.session(write=True) as session:
+        kari = session.get_one(User, office.kari.id)
+        owner = session.get_one(Actor, office.ks.id)
+        ola = session.get_one(User, office.ola.id)
+        make.task(session, owner=owner, responsible=kari, ref="DIFI-9", deadline=TODAY + 7 * DAY)
+        make.absence(session, kari, TODAY, TODAY + 2 * DAY, substitute=ola)
+    for path in ("/reminders?whose=mine", "/reminders?whose=all&q=hansen"):
+        assert "DIFI-9" in html.text(as_user(office.ola).page(path))
+    assert "DIFI-9" not in html.text(as_user(office.stranger).page("/reminders?whose=mine"))
+
+
+def test_an_absence_warns_where_the_substitute_is_away_too(
+    database: Database, office: Office, as_user: Sign
+) -> None:
+    away(database, office.kari, office.ola)
+    away(database, office.ola, None)
+    page = html.text(as_user(office.kari).page("/account/absences"))
+    assert "Stedfortrederen er også borte" in page

@@ -424,3 +424,26 @@ def test_only_who_is_to_answer_for_a_task_leaves_it_without_a_contact(
         cleared = session.get_one(Task, task.id).needs_contact_since is None
     assert flagged == is_flagged
     assert cleared
+
+
+def test_a_person_whose_address_fails_reads_it_on_the_overview(
+    database: Database, as_user: Sign
+) -> None:
+    with database.session(write=True) as session:
+        kari = make.user(session, at=make.actor(session), email=ADDRESS, email_failed_at=make.NOW)
+        ola = make.user(session, at=make.actor(session))
+    assert f"E-post til {ADDRESS} kommer ikke fram." in html.text(as_user(kari).page("/"))
+    assert "kommer ikke fram" not in html.text(as_user(ola).page("/"))
+
+
+def test_to_try_a_mail_now_does_not_wait_for_the_pause_to_end(
+    database: Database, server: SmtpServer, deliver: Callable[[], Counts], as_user: Sign
+) -> None:
+    mails.queue_digests(database, 1)
+    server.script.mail = ["550 5.7.1 not you"]
+    deliver()
+    with database.session(write=True) as session:
+        coordinator = make.coordinator(session)
+    assert deliver() == Counts()
+    assert as_user(coordinator).send("/reminders/contacts/mails/1/try-now").status_code == 303
+    assert deliver() == Counts(sent=1)

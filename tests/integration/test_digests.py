@@ -89,7 +89,7 @@ def test_a_late_task_names_its_date_the_number_of_the_reminder_and_who_is_told_n
     second = office.text(KARI)
 
     assert "DIFI-4.2 Felles avtale for hospitering\nFrist: fredag 27. februar 2026\n" in first
-    assert "Uten svar får hovedkontakten hos dere beskjed fredag 13. mars 2026.\n" in first
+    assert "ønske om ny frist, får hovedkontakten hos dere beskjed fredag 13. mars 2026.\n" in first
     assert "Frist: fredag 27. februar 2026 (2. purring)\n" in second
 
 

@@ -134,10 +134,23 @@ def test_preferences_are_chosen_on_the_account_and_say_what_always_comes(
 ) -> None:
     browser = as_user(kari)
     assert "kan ikke slås av" in html.text(browser.page("/account/mail"))
-    browser.submit("/account/mail", wanted=["unsettled"])
-    assert declined(database) == {"decisions", "copies"}
-    browser.submit("/account/mail", wanted=["unsettled", "decisions", "copies"])
+    browser.submit("/account/mail", wanted=["copies"])
+    assert declined(database) == {"decisions"}
+    browser.submit("/account/mail", wanted=["decisions", "copies"])
     assert declined(database) == set()
+    # What only the secretariat gets nobody else has to choose.
+    assert browser.send("/account/mail", wanted="unsettled").status_code == 400
+
+
+def test_the_address_in_a_mail_says_where_that_is_switched_off_already(
+    database: Database, settings: Settings, kari: User, client: Client
+) -> None:
+    kinds = [OptionalKind.COPIES]
+    key = settings.secret_key
+    path = preferences.address(kari.id, kinds, base_url="", secret_key=key)
+    assert "Vil du slippe dette" in html.text(client.page(path))
+    assert client.post(path).status_code == 200
+    assert "Vil du slippe dette" not in html.text(client.page(path))
 
 
 def test_two_clicks_at_once_switch_off_both_kinds(database: Database, kari: User) -> None:

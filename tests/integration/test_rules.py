@@ -1,4 +1,4 @@
-"""Rules of reminding by form: seen before they are saved, and restored without sending again."""
+"""Reminder rules by form: seen before they are saved, and restored without sending again."""
 
 from __future__ import annotations
 
@@ -335,3 +335,12 @@ def test_an_escalation_after_reminders_that_reached_nobody_says_that(
     with database.session(write=False) as session:
         query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == world.lead.id)
         assert "Ingen påminnelse om oppgaven har nådd fram." in (session.scalars(query).one() or "")
+
+
+def test_a_task_whose_reminders_are_switched_off_says_so(
+    database: Database, world: World, as_user: Sign
+) -> None:
+    words, path = "Påminnelser om fristen er slått av", f"/tasks/{world.task.id}"
+    assert words not in html.text(as_user(world.kari).page(path))
+    change(database, world, f"task:{world.task.id}", Rules(is_on=False))
+    assert words in html.text(as_user(world.kari).page(path))

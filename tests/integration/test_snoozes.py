@@ -71,7 +71,7 @@ def test_a_person_pauses_the_nagging_until_a_day_and_then_it_takes_up_again(
     database: Database, settings: Settings, late: Late, as_user: Sign
 ) -> None:
     page = pause(as_user(late.kari), late.task, 10)
-    assert "Kari Nordmann har satt påminnelsene på pause til torsdag 12. mars 2026:" in page
+    assert "Kari Nordmann har satt påminnelsene sine på pause til torsdag 12. mars 2026:" in page
     assert "Venter på budsjettet" in page
 
     kari, lead = f"user:{late.kari.id}", f"user:{late.lead.id}"

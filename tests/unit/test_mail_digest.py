@@ -189,8 +189,8 @@ def test_it_is_told_beforehand_who_hears_of_it_next() -> None:
     lead = rendered(replace(OVERDUE, leads_told_on=friday, secretariat_told_on=monday)).text
     secretariat = rendered(replace(OVERDUE, secretariat_told_on=monday)).text
 
-    assert "Uten svar får hovedkontakten hos dere beskjed fredag 12. juni 2026." in lead
-    assert "Uten svar får sekretariatet beskjed mandag 22. juni 2026." in secretariat
+    assert "ønske om ny frist, får hovedkontakten hos dere beskjed fredag 12. juni 2026." in lead
+    assert "ønske om ny frist, får sekretariatet beskjed mandag 22. juni 2026." in secretariat
 
 
 def test_what_a_person_wrote_is_quoted_and_cannot_become_markup() -> None:

@@ -184,6 +184,13 @@ def is_reckoned_from_deadline(name: str) -> bool:
     return section_of(name) in {Section.OVERDUE, Section.DUE_SOON, Section.RAISED}
 
 
+def days_or_kind(name: str, due: dt.date | None, on: dt.date) -> int | str:
+    """Return how many days after the deadline `due` a step is on `on`, or the kind of others."""
+    if due is None or not is_reckoned_from_deadline(name):
+        return name
+    return (on - due).days
+
+
 def section_of(name: str) -> Section:
     """Return the part of the digest that a step belongs to."""
     if is_before_deadline(name) or name == "0":

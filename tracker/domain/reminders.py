@@ -23,9 +23,9 @@ from tracker.domain.reminder_steps import (
     Section,
     Step,
     StepKind,
+    days_or_kind,
     is_before_deadline,
     is_of_deadline,
-    is_reckoned_from_deadline,
     month_starts,
     nominal_day,
     optional_kind,
@@ -63,9 +63,7 @@ class Find:
     @property
     def label(self) -> int | str:
         """The days from the deadline to the step's own day, or the kind of the step."""
-        if self.due is None or not is_reckoned_from_deadline(self.key.step):
-            return self.key.step
-        return (self.nominal_on - self.due).days
+        return days_or_kind(self.key.step, self.due, self.nominal_on)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tracker import i18n
-from tracker.domain.reminder_steps import Section
+from tracker.domain.reminder_steps import OptionalKind, Section
 from tracker.i18n import N_, _, ngettext
 
 # The receiver is asked how these go.
@@ -27,7 +27,10 @@ _HEADINGS: Final = {
     Section.NOTICES: N_("News"),
 }
 
+_DUE_TODAY: Final = N_("Due today")
 _NOTICES: Final = {
+    "question": N_("The last answer came on %(what)s."),
+    "question_unanswered": N_("No answer has come yet."),
     "assigned": N_("You are now responsible for this task."),
     "sent_back": N_("Sent back: it is not regarded as done yet."),
     "confirmed": N_("Confirmed as done. Thank you."),
@@ -48,6 +51,15 @@ _NOTICES: Final = {
     "none_sent_before": N_("No reminder about it has reached anybody."),
     "unsettled": N_("Not settled: %(what)s."),
 }
+
+OPTIONAL_MAIL: Final[dict[str, str]] = {
+    OptionalKind.DECISIONS: N_(
+        "What was decided about what you reported done, or about a new deadline"
+    ),
+    OptionalKind.UNSETTLED: N_("What the forum has to settle, monthly"),
+    OptionalKind.COPIES: N_("Copies of reminders of tasks that others are responsible for"),
+}
+"""The kinds that a person may do without."""
 
 PARTS: Final = {
     "owner": N_("owner"),
@@ -141,8 +153,16 @@ class Line:
             return ""
         day = i18n.format_date_long(min(days))
         if min(days) == self.leads_told_on:
-            return _("Without an answer, your lead will be told on %(day)s.", day=day)
-        return _("Without an answer, the secretariat will be told on %(day)s.", day=day)
+            return _(
+                "Unless it is reported done or a new deadline is asked for, your lead will be told "
+                "on %(day)s.",
+                day=day,
+            )
+        return _(
+            "Unless it is reported done or a new deadline is asked for, the secretariat will be "
+            "told on %(day)s.",
+            day=day,
+        )
 
 
 class Absent(NamedTuple):
@@ -169,6 +189,8 @@ class Digest:
     """Whose mail it is, where the receiver stands in."""
     unsubscribe_url: str = ""
     """Switches off the kinds in it that its receiver may do without; empty: there are none."""
+    optional: tuple[str, ...] = ()
+    """Those kinds: keys of `OPTIONAL_MAIL`."""
 
     def __post_init__(self) -> None:
         """An empty mail is never sent, so it cannot be made either."""
@@ -178,10 +200,15 @@ class Digest:
     def sections(self) -> list[tuple[str, list[Line]]]:
         """Give headings with their lines, the earliest deadline first."""
         return [
-            (_(heading), lines)
+            (_(_DUE_TODAY if self._is_due_today(lines) else heading), lines)
             for section, heading in _HEADINGS.items()
             if (lines := self._in(section))
         ]
+
+    def _is_due_today(self, lines: Sequence[Line]) -> bool:
+        return all(
+            line.section is Section.DUE_SOON and line.deadline == self.today for line in lines
+        )
 
     def subject(self) -> str:
         """Count what waits and name the nearest date; never more than is due."""
@@ -245,6 +272,10 @@ class Digest:
             )
         roles = [_(_ROLES[key]) % {"actor": self.actor} for key in self.audiences]
         return _("You get this because you are %(roles)s.", roles=i18n.format_list(roles))
+
+    def optional_text(self) -> str:
+        """Name what the receiver may do without."""
+        return i18n.format_list([_(OPTIONAL_MAIL[kind]) for kind in self.optional])
 
     def readers(self) -> str:
         """Say who can read an answer and in whose name it is kept."""

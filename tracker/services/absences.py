@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from tracker.db import objects, prepared
 from tracker.domain.absences import Away, is_circular
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
@@ -33,6 +34,8 @@ class Collision:
     """Those with a deadline in it that the person is responsible for."""
     meetings: Sequence[Meeting]
     """The forum's, where the person is invited."""
+    of_substitute: Sequence[Absence]
+    """When the substitute is away too."""
 
 
 def user(session: Session, *, by: Person, user_id: int) -> User:
@@ -76,6 +79,23 @@ def soon(session: Session, *, user_id: int | None, today: dt.date) -> Absence | 
     )
 
 
+def concerning(session: Session, *, by: Person, today: dt.date) -> Sequence[Absence]:
+    """Return when `by` is away or stands in for somebody, now or soon, the first to begin first."""
+    return objects(session, *_concerning(user_id=by.user_id, today=today, soon=today + SOON))
+
+
+@prepared
+def _concerning(*, user_id: int, today: dt.date, soon: dt.date) -> Select[Absence]:
+    return (
+        _lasting()
+        .where(or_(Absence.user_id == user_id, Absence.substitute_id == user_id))
+        .where(Absence.last_on >= today, Absence.first_on <= soon)
+        .options(joinedload(Absence.user), joinedload(Absence.substitute))
+        .order_by(Absence.first_on, Absence.id)
+        .limit(SHOWN)
+    )
+
+
 def collisions(
     session: Session, *, by: Person, user: User, absences: Sequence[Absence]
 ) -> list[Collision]:
@@ -88,6 +108,13 @@ def collisions(
             meetings.within(session, first=absence.first_on, last=absence.last_on)
             if is_invited
             else (),
+            session.scalars(
+                _lasting()
+                .where(Absence.user_id == absence.substitute_id)
+                .where(Absence.first_on <= absence.last_on, Absence.last_on >= absence.first_on)
+                .options(joinedload(Absence.substitute))
+                .order_by(Absence.first_on, Absence.id)
+            ).all(),
         )
         for absence in absences
     ]
@@ -184,6 +211,20 @@ def within(session: Session, *, first: dt.date, last: dt.date) -> list[Away]:
         .order_by(Absence.id)
     )
     return [Away(*row) for row in rows]
+
+
+def stood_in_for(session: Session, *, user_ids: Collection[int], from_on: dt.date) -> set[int]:
+    """Return whose mail may come to one of these people from a day on, in however many steps."""
+    rows = session.execute(
+        select(Absence.substitute_id, Absence.user_id)
+        .where(Absence.cancelled_at.is_(None), Absence.last_on >= from_on)
+        .order_by(Absence.id)
+    ).all()
+    found, new = set[int](), set(user_ids)
+    while new:
+        new = {absent for substitute, absent in rows if substitute in new} - found
+        found |= new
+    return found - set(user_ids)
 
 
 def _lasting() -> Select[Absence]:

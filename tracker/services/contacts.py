@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.errors import ForbiddenError, NotFoundError
 from tracker.domain.roles import Person, Role
-from tracker.models import Actor, Membership, OutgoingEmail, Reminder, Task, User
+from tracker.models import Actor, Installation, Membership, OutgoingEmail, Reminder, Task, User
 from tracker.models.tasks import OPEN
 from tracker.services import audit, outbox
 from tracker.services.tasks import LARGEST_ID, visible_to
@@ -122,12 +122,16 @@ def returned(session: Session, *, by: Person, now: dt.datetime) -> list[Returned
 
 
 def try_now(session: Session, *, by: Person, email_id: int, now: dt.datetime) -> None:
-    """Let a mail that waits be tried at once; raises NotFoundError where it does not wait."""
+    """Let a mail that waits be tried at once, even while the mail server is left alone.
+
+    Raises NotFoundError where it does not wait.
+    """
     _require_staff(by)
     email = session.get(OutgoingEmail, min(email_id, LARGEST_ID))
     if email is None or email.state != "queued":
         raise NotFoundError("mail_not_waiting")
     email.next_attempt_at = now
+    session.execute(update(Installation).values(mail_paused_until=None))
     _record(session, by, "outgoing_email", email.id)
 
 

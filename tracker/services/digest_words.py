@@ -7,13 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from tracker.clock import local_date
 from tracker.domain.reminder_facts import Key
 from tracker.domain.reminder_steps import Section, StepKind, is_before_deadline, section_of
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, Task, User
+from tracker.services import outbox
 from tracker.services.reminder_facts import AnyRow, portions
 from tracker.services.tasks import visible_to
 
@@ -111,9 +112,7 @@ class Words:
                     substitute.name.label("substitute"),
                 )
                 .outerjoin(OutgoingEmail, OutgoingEmail.id == Reminder.email_id)
-                .outerjoin(
-                    substitute, OutgoingEmail.sent_to == "user:" + cast(substitute.id, String)
-                )
+                .outerjoin(substitute, substitute.id == outbox.person_in(OutgoingEmail.sent_to))
                 .outerjoin(User, User.id == Reminder.user_id)
                 .outerjoin(Actor, Actor.id == Reminder.actor_id)
                 .where(Reminder.task_id.in_(task_ids), Reminder.state == "sent")

@@ -18,7 +18,13 @@ from config import Settings
 from tracker import i18n
 from tracker.clock import local_date
 from tracker.domain.reminder_facts import Audience, Key
-from tracker.domain.reminder_steps import Section, StepKind, optional_kind, section_of
+from tracker.domain.reminder_steps import (
+    OptionalKind,
+    Section,
+    StepKind,
+    optional_kind,
+    section_of,
+)
 from tracker.domain.reminders import next_escalation, still_holds
 from tracker.domain.roles import Person
 from tracker.mail.digest import ASKING, PARTS, Absent, Digest, Line, Notice
@@ -156,9 +162,15 @@ class Digests:
             for task_id in lines
             if (link := self._links.get((email.id, task_id))) is not None
         }
+        optional: tuple[OptionalKind, ...] = ()
         unsubscribe_url = ""
-        if isinstance(receiver, User) and absent is None:
-            unsubscribe_url = self._unsubscribe_url(receiver.id, lines)
+        if isinstance(receiver, User) and absent is None and (optional := _optional(lines)):
+            unsubscribe_url = preferences.address(
+                receiver.id,
+                optional,
+                base_url=self._settings.base_url,
+                secret_key=self._settings.secret_key,
+            )
         with i18n.use_locale(locale):
             digest = Digest(
                 today=self._today,
@@ -171,6 +183,7 @@ class Digests:
                 shared_mailbox=isinstance(receiver, Actor),
                 absent=absent,
                 unsubscribe_url=unsubscribe_url,
+                optional=optional,
                 audiences=_audiences(lines),
                 lines=tuple(
                     self._line(task_id, keys, link=links.get(task_id), locale=locale)
@@ -181,23 +194,6 @@ class Digests:
         if unsubscribe_url:
             secrets[unsubscribe_url] = f"{self._settings.base_url}/account/mail"
         return Built(digest=digest, secrets=secrets)
-
-    def _unsubscribe_url(self, user_id: int, lines: _Lines) -> str:
-        """Return what switches off the kinds among these lines that may be, empty for none."""
-        kinds = {
-            kind
-            for keys in lines.values()
-            for key in keys
-            if (kind := optional_kind(key.step, is_copy=key.audience == Audience.COPY))
-        }
-        if not kinds:
-            return ""
-        return preferences.address(
-            user_id,
-            kinds,
-            base_url=self._settings.base_url,
-            secret_key=self._settings.secret_key,
-        )
 
     def _keys(self) -> list[Key]:
         return [key for lines in self._lines.values() for keys in lines.values() for key in keys]
@@ -263,6 +259,16 @@ class Digests:
         return [one for one in sent if one.on < self._today]
 
 
+def _optional(lines: _Lines) -> tuple[OptionalKind, ...]:
+    """Return the kinds among these lines that may be switched off."""
+    found = {
+        optional_kind(key.step, is_copy=key.audience == Audience.COPY)
+        for keys in lines.values()
+        for key in keys
+    }
+    return tuple(kind for kind in OptionalKind if kind in found)
+
+
 def _sent_before(sent: Sequence[SentBefore]) -> Notice:
     """Say which reminders went to whom before, so that nobody has to ask."""
     if not sent:
@@ -311,6 +317,11 @@ def _notice(key: Key, task: AnyRow, words: Words) -> Notice | None:
     match key.step:
         case StepKind.ASSIGNED | StepKind.CONFIRMED | StepKind.LOOK_AGAIN:
             return Notice(kind=key.step)
+        case StepKind.QUESTION:
+            if task.last_update_at is None:
+                return Notice(kind="question_unanswered")
+            last = i18n.format_date_long(local_date(task.last_update_at, words.timezone))
+            return Notice(kind="question", what=last)
         case StepKind.UNSETTLED:
             parts = [i18n.gettext(PARTS[part]) for part in unsettled_parts(task)]
             return Notice(kind=key.step, what=i18n.format_list(parts))

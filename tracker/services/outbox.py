@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import insert, update
+from sqlalchemy import ColumnElement, Integer, cast, func, insert, update
 from sqlalchemy.orm import Session
 
 from tracker.mail.message import Mailbox, new_message_id
@@ -24,6 +24,11 @@ def to_user(user_id: int) -> str:
 def to_actor(actor_id: int) -> str:
     """Return the addressee that stands for an actor's shared mailbox."""
     return f"actor:{actor_id}"
+
+
+def person_in(addressee: Any) -> ColumnElement[int]:
+    """Return the id in a column that holds `user:<id>` or null."""
+    return cast(func.substr(addressee, 6), Integer)
 
 
 def to_address(address: str) -> str:

@@ -16,7 +16,7 @@ from tracker.domain.reminder_rules import DEFAULT, SILENCE
 from tracker.domain.roles import Person
 from tracker.domain.status import ACTIVE, Assessment, Precision, Status
 from tracker.domain.updates import Standing, may_repeat
-from tracker.models import Actor, DeadlineChange, StatusUpdate, Task
+from tracker.models import Actor, DeadlineChange, StatusUpdate, Task, User
 from tracker.models.tasks import OPEN, UNSETTLED
 from tracker.services import ledger
 from tracker.services.progress import ActorNumbers, actors_with, flag
@@ -105,6 +105,17 @@ class ActorStanding:
     attention: Sequence[tuple[Task, Flag | None]]
     """Those that are overdue, off track or uncertain, with what a row points out."""
     news: Sequence[tuple[StatusUpdate, Task]]
+
+
+def failing_address(session: Session, *, by: Person) -> str | None:
+    """Return the address of `by` where it takes no mail, so that they learn of it here."""
+    found = columns(session, *_failing_address(user_id=by.user_id))
+    return found[0][0] if found else None
+
+
+@prepared
+def _failing_address(*, user_id: int) -> Select[str]:
+    return select(User.email).where(User.id == user_id, User.email_failed_at.is_not(None))
 
 
 def mine(session: Session, *, by: Person, now: dt.datetime, today: dt.date) -> Mine:

@@ -34,6 +34,12 @@ def declined(session: Session, *, by: Person) -> frozenset[OptionalKind]:
     return frozenset(map(OptionalKind, kinds))
 
 
+def offered(by: Person) -> frozenset[OptionalKind]:
+    """Return the kinds that somebody like `by` may ever get."""
+    kinds = frozenset(OptionalKind)
+    return kinds if by.is_coordinator else kinds - {OptionalKind.UNSETTLED}
+
+
 def decline(session: Session, *, by: Person, kinds: Collection[OptionalKind]) -> None:
     """Let `by` do without exactly `kinds`."""
     _one_at_a_time(session, by)

@@ -77,10 +77,11 @@ def month(
     last = of.replace(day=monthrange(of.year, of.month)[1])
     shown = max(of, first), min(last, first + (AHEAD - 1) * DAY)
     foresight = Foresight(session, settings=settings, now=now, first=first)
-    found = _lines(session, foresight, shown, reminder_page.only(session, by, filters))
+    found = _lines(session, foresight, shown, reminder_page.only(session, by, filters, first=first))
     mails: defaultdict[dt.date, Counter[tuple[str, str]]] = defaultdict(Counter)
     for line in found or ():
-        mails[line.send_on][line.receiver.name, line.receiver.addressee] += 1
+        name = line.stand_in.name if line.stand_in else line.receiver.name
+        mails[line.send_on][name, line.receiver.addressee] += 1
     closed = calendar(settings.closed_days)
     days = [
         Day(

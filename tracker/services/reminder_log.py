@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.db import prepared
-from tracker.domain.reminder_steps import is_reckoned_from_deadline
+from tracker.domain.reminder_steps import days_or_kind
 from tracker.domain.roles import Person
 from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRun, Task, User
-from tracker.services import paging
+from tracker.services import outbox, paging
 from tracker.services.tasks import visible_to
 
 PAGE_SIZE: Final = 50
@@ -55,11 +55,13 @@ class Entry:
     id: int
     task: Task
     receiver: str
+    absent: str
+    """Whose it was, where a substitute got it; empty: the receiver's own."""
     person_id: int | None
     audience: str
     step: str
-    label: int | str
-    """The days from the deadline to the step's own day, or the kind of the step."""
+    why: int | str
+    """The days from the deadline to the day it was sent or is to be, or the kind of the step."""
     send_on: dt.date
     deadline: dt.date | None
     outcome: Outcome
@@ -86,6 +88,7 @@ class Page:
     older_than: int | None
 
 
+_Substitute = aliased(User)
 _OUTCOME: Final = case(
     (Reminder.state == "planned", "waiting"),
     ((Reminder.state == "cancelled") & (OutgoingEmail.state == "failed"), "failed"),
@@ -189,10 +192,13 @@ def _entries(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
         .outerjoin(OutgoingEmail, OutgoingEmail.id == Reminder.email_id)
         .outerjoin(User, User.id == Reminder.user_id)
         .outerjoin(Actor, Actor.id == Reminder.actor_id)
+        .outerjoin(_Substitute, _Substitute.id == outbox.person_in(OutgoingEmail.sent_to))
         .with_only_columns(
             Reminder,
             Task,
             func.coalesce(User.name, Actor.name).label("receiver"),
+            _Substitute.name.label("substitute"),
+            OutgoingEmail.local_date,
             OutgoingEmail.to_address,
             # A mail that came back had been taken first; what it came back with is the answer.
             case(
@@ -214,7 +220,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         found.append(_OUTCOME.in_([filters.outcome]))
     if filters.receiver:
         part = filters.receiver.strip().lower()
-        columns = (User.name, Actor.name, User.email, Actor.email)
+        columns = (User.name, Actor.name, User.email, Actor.email, _Substitute.name)
         found.append(
             or_(*(func.lower(column).contains(part, autoescape=True) for column in columns))
         )
@@ -231,17 +237,16 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 def _entry(row: Any) -> Entry:
     reminder: Reminder = row.Reminder
-    label: int | str = reminder.step
-    if reminder.deadline is not None and is_reckoned_from_deadline(reminder.step):
-        label = (reminder.nominal_on - reminder.deadline).days
+    on = row.local_date or reminder.send_on
     return Entry(
         id=reminder.id,
         task=row.Task,
-        receiver=row.receiver,
+        receiver=row.substitute or row.receiver,
+        absent=row.receiver if row.substitute else "",
         person_id=reminder.user_id,
         audience=reminder.audience,
         step=reminder.step,
-        label=label,
+        why=days_or_kind(reminder.step, reminder.deadline, on),
         send_on=reminder.send_on,
         deadline=reminder.deadline,
         outcome=Outcome(row.outcome),

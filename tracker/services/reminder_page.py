@@ -16,7 +16,7 @@ from config import Settings
 from tracker.domain.calendar import DAY, Calendar
 from tracker.domain.roles import Person
 from tracker.models import Actor, Task, User
-from tracker.services import reminder_audiences, reminder_candidates
+from tracker.services import absences, reminder_audiences, reminder_candidates
 from tracker.services.closed_days import calendar
 from tracker.services.reminder_audiences import Receivers
 from tracker.services.reminder_preview import Coming, Foresight, lines
@@ -33,7 +33,7 @@ class Whose(StrEnum):
     """Whose reminders are shown."""
 
     MINE = "mine"
-    """Those that the reader will get."""
+    """The reader's own, and those that the reader will get for somebody who is away."""
     ORGANISATION = "organisation"
     """Those about the tasks of the reader's own actors."""
     ALL = "all"
@@ -107,7 +107,7 @@ def page(
     Everything in the order of sending, then by receiver; where that is too much, one day by
     deadline.
     """
-    only_these = only(session, by, filters)
+    only_these = only(session, by, filters, first=first)
     foresight = Foresight(session, settings=settings, now=now, first=first)
     last = first + (filters.days - 1) * DAY
     sought = foresight.sought(first, last, **only_these.sought)
@@ -162,8 +162,11 @@ def _choose(filters: Filters, first: dt.date, last: dt.date, closed: Calendar) -
     return OneDay(day, before if before >= start else None, after if after <= last else None, None)
 
 
-def only(session: Session, by: Person, filters: Filters) -> Only:
-    """Return which tasks `filters` look at and which lines they keep, for the reader `by`."""
+def only(session: Session, by: Person, filters: Filters, *, first: dt.date) -> Only:
+    """Return which tasks `filters` look at and which lines they keep, for the reader `by`.
+
+    `first` is the local date of the next run.
+    """
     sought: dict[str, Any] = {}
     keeps: list[Callable[[Coming], bool]] = []
     wanted = filters.text.strip().lower()
@@ -172,29 +175,37 @@ def only(session: Session, by: Person, filters: Filters) -> Only:
     owner_ids = None if filters.owner_id is None else frozenset({filters.owner_id})
     match filters.whose:
         case Whose.MINE:
-            sought["receivers"] = Receivers(
-                user_ids=[by.user_id], lead_of=by.lead_of, coordinating=by.is_coordinator
+            absent = absences.stood_in_for(session, user_ids=[by.user_id], from_on=first)
+            sought["receivers"] = reminder_audiences.receivers(
+                session, user_ids=[by.user_id, *sorted(absent)]
             )
-            keeps.append(lambda line: line.receiver.addressee == f"user:{by.user_id}")
+            keeps.append(lambda line: _is_mine(line, by.user_id))
         case Whose.ORGANISATION:
             owner_ids = by.actor_ids if owner_ids is None else owner_ids & by.actor_ids
     if owner_ids is not None:
         sought["owner_ids"] = owner_ids
         keeps.append(lambda line: line.task.owner_id in owner_ids)
     if wanted and filters.whose != Whose.MINE:
-        sought["receivers"] = _receivers_named(session, wanted)
+        sought["receivers"] = _receivers_named(session, wanted, first)
         sought["task_id"] = session.scalar(
             visible_to(by).with_only_columns(Task.id).where(func.lower(Task.ref) == wanted)
         )
     return Only(sought, tuple(keeps))
 
 
+def _is_mine(line: Coming, user_id: int) -> bool:
+    """Return whether it is a reminder of the reader's own, or one that the reader will get."""
+    is_stand_in = line.stand_in is not None and line.stand_in.user_id == user_id
+    return is_stand_in or line.receiver.addressee == f"user:{user_id}"
+
+
 def _is_named(line: Coming, wanted: str) -> bool:
-    receiver = line.receiver
-    return wanted in f"{receiver.name}\n{receiver.email}".lower() or wanted == line.task.ref.lower()
+    receiver, stand_in = line.receiver, line.stand_in.name if line.stand_in else ""
+    names = f"{receiver.name}\n{receiver.email}\n{stand_in}".lower()
+    return wanted in names or wanted == line.task.ref.lower()
 
 
-def _receivers_named(session: Session, wanted: str) -> Receivers:
+def _receivers_named(session: Session, wanted: str, first: dt.date) -> Receivers:
     # SQLite's lower() knows no letters beyond z, so the names are read.
     found: list[list[int]] = []
     for model in (User, Actor):
@@ -203,4 +214,5 @@ def _receivers_named(session: Session, wanted: str) -> Receivers:
             [row_id for row_id, name, email in rows if wanted in f"{name}\n{email or ''}".lower()]
         )
     users, mailboxes = found
+    users += sorted(absences.stood_in_for(session, user_ids=users, from_on=first))
     return reminder_audiences.receivers(session, user_ids=users, mailboxes=mailboxes)

@@ -17,7 +17,7 @@ from tracker.domain.absences import stand_in
 from tracker.domain.calendar import DAY
 from tracker.domain.reminder_facts import TaskFacts
 from tracker.domain.reminder_rules import RuleBook
-from tracker.domain.reminder_steps import Section
+from tracker.domain.reminder_steps import Section, days_or_kind
 from tracker.domain.reminders import Find, Line
 from tracker.models import Actor, Task, User
 from tracker.services import absences, reminder_candidates, reminder_facts, reminder_rules
@@ -50,19 +50,28 @@ class Receiver(NamedTuple):
     email: str
 
 
+class StandIn(NamedTuple):
+    """Who gets the mail of somebody who is away."""
+
+    user_id: int
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Coming:
     """One line of a coming digest."""
 
     send_on: dt.date
     receiver: Receiver
-    stand_in: str
-    """Who gets it because the receiver is away then, by name; empty: nobody else."""
+    stand_in: StandIn | None
+    """Who gets it because the receiver is away then."""
     task: ComingTask
     audience: str
     step: str
     label: int | str
     """The days from the deadline to the step's own day, or the kind of the step."""
+    why: int | str
+    """The days from the deadline to `send_on`, or the kind of the step."""
     section: Section
 
 
@@ -197,17 +206,19 @@ class _StandIns:
             found = select(User.id, User.name).where(User.id.in_(substitutes), REACHABLE)
             self._names = {row.id: row.name for row in session.execute(found)}
 
-    def of(self, receiver: Receiver, day: dt.date) -> str:
-        """Return the name of who gets it instead; empty: nobody else does."""
+    def of(self, receiver: Receiver, day: dt.date) -> StandIn | None:
+        """Return who gets it instead; None: nobody else does."""
         prefix, _, number = receiver.addressee.partition(":")
         if prefix != "user" or not self._away:
-            return ""
+            return None
         away = {one.user_id: one for one in self._away if one.first_on <= day <= one.last_on}
         instead = stand_in(int(number), away=away, reachable=self._names)
-        return self._names[instead] if instead != int(number) else ""
+        return StandIn(instead, self._names[instead]) if instead != int(number) else None
 
 
-def _coming(day: dt.date, receiver: Receiver, instead: str, task: ComingTask, line: Line) -> Coming:
+def _coming(
+    day: dt.date, receiver: Receiver, instead: StandIn | None, task: ComingTask, line: Line
+) -> Coming:
     main = line.main
     return Coming(
         send_on=day,
@@ -217,6 +228,7 @@ def _coming(day: dt.date, receiver: Receiver, instead: str, task: ComingTask, li
         audience=main.key.audience,
         step=main.key.step,
         label=main.label,
+        why=days_or_kind(main.key.step, main.due, day),
         section=line.section,
     )
 

@@ -31,7 +31,7 @@ MESSAGES = {
     "absence_ends_before_start": N_("Choose a last day that is not before the first."),
     "absence_is_over": N_("These days have passed. Choose a last day ahead."),
     "absence_overlaps": N_(
-        "An absence is noted for some of these days already. End that one first."
+        "An absence is registered for some of these days already. Take it back first."
     ),
     "absence_too_far": N_("Choose a first day within a year."),
     "absence_too_long": N_("Choose days within a year of the first."),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from tracker.domain.reminder_rules import RuleAudience
-from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
 from tracker.i18n import N_, get_locale, gettext
@@ -74,13 +73,7 @@ RULE_AUDIENCES: Final[dict[str, str]] = {
     RuleAudience.CONTRIBUTORS: N_("The contributing organisations' leads"),
     RuleAudience.COORDINATOR: N_("The secretariat"),
 }
-OPTIONAL_MAIL: Final[dict[str, str]] = {
-    OptionalKind.DECISIONS: N_(
-        "What was decided about what you reported done, or about a new deadline"
-    ),
-    OptionalKind.UNSETTLED: N_("What the forum has to settle, monthly"),
-    OptionalKind.COPIES: N_("Copies of reminders of tasks that others are responsible for"),
-}
+OPTIONAL_MAIL: Final = digest.OPTIONAL_MAIL
 PARTS: Final = digest.PARTS
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}
 

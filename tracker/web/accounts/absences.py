@@ -64,6 +64,11 @@ def _absences(user_id: int) -> ResponseReturnValue:
         "accounts/absences.html",
         form=form,
         user=user,
+        standing_in=[
+            one
+            for one in absences.concerning(db(), by=person(), today=today())
+            if one.user_id != user.id and user.id == person().user_id
+        ],
         is_own=user.id == person().user_id,
         collisions=absences.collisions(db(), by=person(), user=user, absences=coming),
     )

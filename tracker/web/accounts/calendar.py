@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from icalendar import Calendar, Event
 
 from tracker import i18n
+from tracker.domain.status import Precision
 from tracker.i18n import _
 from tracker.models import Meeting, Task
 from tracker.services import calendar_feeds, meetings
@@ -102,13 +103,18 @@ def _calendar(found: Contents) -> Calendar:
 def _deadline(task: Task, due: dt.date) -> Event:
     """Return the last day of a task's deadline; how precise that is stands in words."""
     url = f"{tracker().settings.base_url}/tasks/{task.id}"
-    precise = i18n.format_deadline(due, task.deadline_precision or "day")
+    precise = i18n.format_deadline(due, task.deadline_precision or Precision.DAY)
+    named = {"ref": task.ref, "title": words.title(task)}
+    if task.deadline_precision == Precision.DAY:
+        summary = _("Deadline: %(ref)s %(title)s", **named)
+    else:
+        summary = _("Deadline %(period)s: %(ref)s %(title)s", period=precise, **named)
     status = _(words.STATUSES[task.status]) if task.status else _("Not settled")
     about = [_("Deadline: %(date)s", date=precise), _("Status: %(status)s", status=status), url]
     return _event(
         f"task-{task.id}",
         due,
-        summary=_("Deadline: %(ref)s %(title)s", ref=task.ref, title=words.title(task)),
+        summary=summary,
         description="\n".join(about),
         url=url,
         version=task.version,

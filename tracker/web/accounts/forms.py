@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from flask import request
@@ -134,7 +134,9 @@ class PreferencesForm(BaseForm):
 
     wanted = SelectMultipleField(_l("These come by mail"))
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, offered: Collection[str], **kwargs: Any) -> None:
         """Offer the kinds by name."""
         super().__init__(**kwargs)
-        self.wanted.choices = choices(OPTIONAL_MAIL)
+        self.wanted.choices = choices(
+            {kind: name for kind, name in OPTIONAL_MAIL.items() if kind in offered}
+        )

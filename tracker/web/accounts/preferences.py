@@ -22,12 +22,15 @@ from tracker.web.words import OPTIONAL_MAIL
 @access.signed_in
 def mail_preferences() -> ResponseReturnValue:
     """Choose which kinds of reminders come by mail."""
-    wanted = sorted(set(OptionalKind) - preferences.declined(db(), by=person()))
-    form = PreferencesForm(wanted=wanted)
+    declined = preferences.declined(db(), by=person())
+    offered = preferences.offered(person())
+    form = PreferencesForm(offered, wanted=sorted(offered - declined))
     tried = attempt(
         form,
         lambda: preferences.decline(
-            db(), by=person(), kinds=set(OptionalKind) - set(map(OptionalKind, form.wanted.data))
+            db(),
+            by=person(),
+            kinds=(declined | offered) - set(map(OptionalKind, form.wanted.data)),
         ),
     )
     if tried.is_done:
@@ -60,5 +63,5 @@ def _page(token: str, *, is_done: bool) -> str:
         token=token,
         email=found.email,
         kinds=[OPTIONAL_MAIL[kind] for kind in sorted(found.kinds)],
-        is_done=is_done,
+        is_done=is_done or found.kinds <= preferences.declined(db(), by=found.person),
     )

@@ -24,6 +24,7 @@ def index() -> str:
     """List the meetings ahead and those that were held."""
     return render_template(
         "meetings/index.html",
+        is_invited=meetings.is_invited(person().roles),
         coming=meetings.coming(db(), by=person(), today=today()),
         held=meetings.held(
             db(),
@@ -44,7 +45,10 @@ def new() -> ResponseReturnValue:
         lambda: meetings.add(db(), by=person(), facts=form.facts(), now=now(), today=today()),
     )
     if tried.result is not None:
-        flash(_("The meeting is entered, and in the calendars of the forum's members."), "success")
+        flash(
+            _("The meeting is entered. Members who subscribe to their calendar see it there."),
+            "success",
+        )
         return redirect(url_for("meetings.index"), HTTPStatus.SEE_OTHER)
     return render_template("meetings/edit.html", form=form, meeting=None), tried.status
 

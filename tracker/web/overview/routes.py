@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, url_for
 
 from tracker.domain.status import Status
 from tracker.i18n import _
-from tracker.services import overview, progress, snoozes
+from tracker.services import absences, overview, progress, snoozes
 from tracker.web import words
 from tracker.web.access import signed_in
 from tracker.web.context import db, now, person, today
@@ -51,6 +51,8 @@ def index() -> str:
     series = tuple(status for status in SERIES if measures[status])
     return render_template(
         "overview/index.html",
+        absences=absences.concerning(db(), by=by, today=day),
+        failing_address=overview.failing_address(db(), by=by),
         mine=overview.mine(db(), by=by, now=at, today=day) if by.member_of else None,
         actor=overview.actor_standing(db(), by=by, now=at, today=day) if by.actor_ids else None,
         decisions=overview.decisions(db(), by=by) if by.is_coordinator else None,

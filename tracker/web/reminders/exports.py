@@ -9,8 +9,12 @@ from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tracker.i18n import _
+from flask import get_template_attribute
+
+from tracker.domain.status import Precision
+from tracker.i18n import _, format_deadline
 from tracker.services.reminder_log import Entry
+from tracker.web import words
 from tracker.web.context import timezone
 from tracker.web.reminders.forms import OUTCOMES
 
@@ -19,17 +23,28 @@ BOM = "\ufeff"
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """Give the table line by line, with the names of the columns first."""
+    """Give the table line by line, with the names of the columns first.
+
+    The words are those of the page, so that both say the same.
+    """
+    why, audience, reason = (
+        get_template_attribute("components/reminders.html", name)
+        for name in ("why", "audience_name", "reason_name")
+    )
+    zone = ZoneInfo(timezone())
     yield BOM + _line(
         [
             _("Task"),
+            _("Title"),
             _("Receiver"),
+            _("For"),
+            _("As"),
             _("E-mail"),
-            _("Step"),
+            _("Why it comes"),
             _("Day"),
             _("Deadline"),
-            _("What became of it"),
-            _("Why"),
+            _("What happened"),
+            _("Reason"),
             _("When"),
             _("What the mail server said"),
             _("May have arrived twice"),
@@ -39,18 +54,29 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         yield _line(
             [
                 entry.task.ref,
+                words.title(entry.task),
                 entry.receiver,
+                entry.absent,
+                audience(entry.audience),
                 entry.to_address,
-                entry.label,
+                why(entry.why, entry.step),
                 entry.send_on,
-                entry.deadline,
+                _deadline(entry),
                 _(OUTCOMES[entry.outcome]),
-                entry.reason,
-                entry.at.astimezone(ZoneInfo(timezone())).isoformat(timespec="minutes"),
+                reason(entry.reason),
+                f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M}",
                 entry.answer,
                 _("yes") if entry.possibly_duplicate else "",
             ]
         )
+
+
+def _deadline(entry: Entry) -> dt.date | str | None:
+    """Return the deadline: a date where it is one, else as vaguely as it was set."""
+    task = entry.task
+    if entry.deadline != task.deadline or task.deadline_precision in {None, Precision.DAY}:
+        return entry.deadline
+    return format_deadline(task.deadline, task.deadline_precision) if task.deadline else None
 
 
 def _line(cells: Iterable[Any]) -> str:

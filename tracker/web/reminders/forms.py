@@ -134,11 +134,11 @@ def address_of_place(day: dt.date, after: Place | None = None) -> str:
 class LogForm(AddressForm):
     """Which of the reminders planned so far to show."""
 
-    outcome = SelectField(_l("What became of it"), default="")
+    outcome = SelectField(_l("What happened"), default="")
     receiver = StringField(_l("Receiver"), [Longest(100)])
     ref = StringField(_l("Task's reference"), [Longest(40)])
     first = DateField(_l("From"), [Optional()], format=DATES)
-    last = DateField(_l("To and with"), [Optional()], format=DATES)
+    last = DateField(_l("Until and including"), [Optional()], format=DATES)
 
     def __init__(self) -> None:
         """Read the address."""

@@ -24,7 +24,16 @@ from tracker.services.reminder_rules import Entry
 from tracker.web.forms import BaseForm, Longest, VersionedForm
 from tracker.web.words import RULE_AUDIENCES, choices
 
-_DAYS = NumberRange(1, LONGEST)
+
+class _Between(NumberRange):
+    """Refuses a number outside the range; what is no number has been refused already."""
+
+    def __call__(self, form: BaseForm, field: Field) -> None:
+        if not field.process_errors:
+            super().__call__(form, field)
+
+
+_DAYS = _Between(1, LONGEST)
 
 
 def _offsets(_form: BaseForm, field: Field) -> None:
@@ -52,9 +61,7 @@ class RulesForm(VersionedForm):
         _l("Days before a deadline that is a whole year"), [Longest(60), _offsets]
     )
     late = IntegerField(_l("First reminder after the deadline, in days"), [Optional(), _DAYS])
-    weeks = IntegerField(
-        _l("After that, how many weekly reminders"), [InputRequired(), NumberRange(0, 52)]
-    )
+    weeks = IntegerField(_l("After that, on how many Mondays"), [InputRequired(), _Between(0, 52)])
     monthly = BooleanField(_l("After that, on the first of each month"))
     leads_told = IntegerField(_l("Raise with the owner's lead after days"), [Optional(), _DAYS])
     coordinator_told = IntegerField(

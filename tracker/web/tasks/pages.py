@@ -10,7 +10,15 @@ from werkzeug.wrappers import Response
 
 from tracker.domain.errors import InvalidError
 from tracker.i18n import _
-from tracker.services import absences, reminder_log, snoozes, task_detail, task_list, tasks
+from tracker.services import (
+    absences,
+    reminder_log,
+    reminder_rules,
+    snoozes,
+    task_detail,
+    task_list,
+    tasks,
+)
 from tracker.web import access
 from tracker.web.context import db, person, today
 from tracker.web.forms import row_id
@@ -72,6 +80,7 @@ def show(task_id: int) -> str:
         detail=detail,
         changes=history.changes,
         away=absences.soon(db(), user_id=detail.task.responsible_id, today=today()),
+        rules=reminder_rules.book(db()).of(task_id, detail.task.kind, detail.task.owner_id),
         snoozes=snoozes.of_task(db(), task_id=task_id, today=today()),
         may_pause=snoozes.may_pause(db(), by=person(), task=detail.task),
         reminders_sent=reminder_log.of_task(db(), by=person(), task_id=task_id),
