@@ -72,6 +72,9 @@ def take_all(camera: Camera, now: Clock) -> None:
     camera.take("tasks", "/tasks", who="secretariat")
     camera.take("task", f"/tasks/{task}", who="secretariat")
     camera.take("reminders", "/reminders?whose=all", who="secretariat")
+    camera.take(
+        "reminders-calendar", "/reminders/calendar?whose=all&month=2026-12", who="secretariat"
+    )
     camera.take("answer-phone", f"/answer/{answer}", viewport=PHONE)
     camera.take_mail("mail", mail, viewport=PANE)
 
