@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -114,3 +114,12 @@ def test_of_two_at_once_the_second_is_told(
         database.commit(first)
         with pytest.raises(refusal):
             other.result(timeout=10)
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_who_is_frozen_in_a_transaction_does_not_hold_up_others_for_ever(
+    database: Database,
+) -> None:
+    with database.session(write=True) as session:
+        asked = text("SHOW idle_in_transaction_session_timeout")
+        assert session.scalar(asked) == "10min"
