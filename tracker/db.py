@@ -38,8 +38,13 @@ NAMING = {
 
 BUSY_TIMEOUT_MS = 30_000
 LOOK_EVERY_MS = 2
-IDLE_MS = 10 * 60_000
-"""So long a transaction on PostgreSQL may do nothing: longer than any mail or page takes."""
+POSTGRESQL_SETTINGS = (
+    # A process that is frozen in a transaction would hold up all others for ever; no mail or page
+    # takes so long.
+    "SET idle_in_transaction_session_timeout = '10min'",
+    # To compile a search of many branches takes a hundred times as long as to run it.
+    "SET jit = off",
+)
 
 Arguments = ParamSpec("Arguments")
 Statement = TypeVar("Statement", bound=Executable)
@@ -106,14 +111,8 @@ class Database:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = create_engine(
-                parsed,
-                pool_pre_ping=True,
-                hide_parameters=True,
-                # A process that is frozen in a transaction would hold up all others for ever.
-                connect_args={"options": f"-c idle_in_transaction_session_timeout={IDLE_MS}"},
-                **options,
-            )
+            self.engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **options)
+            event.listen(self.engine, "connect", _configure_postgresql)
         # Shares the pool; only the option that _begin_sqlite reads differs.
         self._writing_engine: Engine = self.engine.execution_options(writes=True)
 
@@ -218,6 +217,12 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _configure_postgresql(connection: Any, _record: object) -> None:
+    for setting in POSTGRESQL_SETTINGS:
+        connection.execute(setting)
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

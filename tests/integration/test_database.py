@@ -117,9 +117,12 @@ def test_of_two_at_once_the_second_is_told(
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
-def test_who_is_frozen_in_a_transaction_does_not_hold_up_others_for_ever(
-    database: Database,
+@pytest.mark.parametrize(
+    ("setting", "value"), [("idle_in_transaction_session_timeout", "10min"), ("jit", "off")]
+)
+def test_a_connection_waits_for_no_frozen_process_and_compiles_no_searches(
+    database: Database, setting: str, value: str
 ) -> None:
-    with database.session(write=True) as session:
-        asked = text("SHOW idle_in_transaction_session_timeout")
-        assert session.scalar(asked) == "10min"
+    for write in (False, True):
+        with database.session(write=write) as session:
+            assert session.scalar(text(f"SHOW {setting}")) == value
