@@ -64,6 +64,7 @@ class Site:
         assert people.director
         self._adviser = people.adviser
         adviser = _visitor(self._app, people.adviser)
+        secretariat = _visitor(self._app, people.secretariat)
         self._poster = adviser
         owner_id, shown = self._owned()
         self.pages = {
@@ -74,11 +75,15 @@ class Site:
                 for number, ref in shown
             ],
             "overview, adviser": [adviser.get("/", ("Venter på deg", 1))],
-            "overview, secretariat": [
-                _visitor(self._app, people.secretariat).get("/", ("Venter på sekretariatet", 1))
-            ],
+            "overview, secretariat": [secretariat.get("/", ("Venter på sekretariatet", 1))],
             "overview, director": [
                 _visitor(self._app, people.director).get("/", ("Anbefalinger og mål", ONCE_OR_MORE))
+            ],
+            "coming reminders": [secretariat.get("/reminders", ("<h1", 1))],
+            "their calendar": [
+                secretariat.get(
+                    "/reminders/calendar?whose=all", ("app-calendar__number", ONCE_OR_MORE)
+                )
             ],
         }
         self._database.dispose()

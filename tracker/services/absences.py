@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from tracker.db import objects, prepared
+from tracker.db import first, objects, prepared
 from tracker.domain.absences import Away, is_circular
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
@@ -69,10 +69,14 @@ def coming(session: Session, *, user_id: int, today: dt.date) -> Sequence[Absenc
 
 def soon(session: Session, *, user_id: int | None, today: dt.date) -> Absence | None:
     """Return the absence of a person that is or begins soon, to be shown beside their tasks."""
-    return session.scalar(
+    return first(session, *_soon(user_id=user_id, today=today, soon=today + SOON))
+
+
+@prepared
+def _soon(*, user_id: int | None, today: dt.date, soon: dt.date) -> Select[Absence]:
+    return (
         _lasting()
-        .where(Absence.user_id == user_id, Absence.last_on >= today)
-        .where(Absence.first_on <= today + SOON)
+        .where(Absence.user_id == user_id, Absence.last_on >= today, Absence.first_on <= soon)
         .options(joinedload(Absence.user), joinedload(Absence.substitute))
         .order_by(Absence.first_on, Absence.id)
         .limit(1)

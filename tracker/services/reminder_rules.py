@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
+from tracker.db import columns, prepared
 from tracker.domain.errors import ConflictError, NotFoundError
 from tracker.domain.reminder_rules import ALL, DEFAULT, RuleBook, Rules
 from tracker.domain.roles import Person
@@ -36,8 +37,13 @@ class Entry:
 
 def book(session: Session) -> RuleBook:
     """Return the rules in force."""
-    rows = session.connection().execute(select(ReminderRule.scope, ReminderRule.values))
+    rows = columns(session, *_book())
     return RuleBook({scope: Rules.from_values(values) for scope, values in rows})
+
+
+@prepared
+def _book() -> Select[str, dict[str, Any]]:
+    return select(ReminderRule.scope, ReminderRule.values).order_by(ReminderRule.id)
 
 
 def listed(session: Session, *, by: Person) -> list[Entry]:
