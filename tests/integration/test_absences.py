@@ -15,6 +15,7 @@ from sqlalchemy import select
 from tests import factories as make
 from tests import html, mails
 from tests.client import Client
+from tests.databases import count_queries
 from tests.factories import TODAY
 from tests.mails import only_mail
 from tests.smtp_server import SmtpServer
@@ -338,3 +339,26 @@ def test_an_absence_warns_where_the_substitute_is_away_too(
     away(database, office.ola, None)
     page = html.text(as_user(office.kari).page("/account/absences"))
     assert "Stedfortrederen er også borte" in page
+
+
+def test_the_page_takes_as_many_queries_for_many_absences_as_for_one(
+    database: Database, office: Office, as_user: Sign
+) -> None:
+    browser = as_user(office.kari)
+    with database.session(write=True) as session:
+        kari, ola = (session.get_one(User, who.id) for who in (office.kari, office.ola))
+        make.absence(session, kari, TODAY, substitute=ola)
+    browser.page("/account/absences")
+    with count_queries(database) as few:
+        browser.page("/account/absences")
+    with database.session(write=True) as session:
+        owner = session.get_one(Actor, office.ks.id)
+        kari, ola = (session.get_one(User, who.id) for who in (office.kari, office.ola))
+        for number in range(2, 40, 2):
+            day = TODAY + number * DAY
+            make.absence(session, kari, day, substitute=ola)
+            make.task(session, owner=owner, responsible=kari, deadline=day)
+    with count_queries(database) as many:
+        page = browser.page("/account/absences")
+    assert len(many) == len(few)
+    assert html.text(page).count("Frister i disse dagene") == 19

@@ -14,11 +14,14 @@ from tests import factories as make
 from tests import html, mails
 from tests.client import Clock
 from tests.integration.test_contacts import ADDRESS, Sign, failing, receivers_of_a_run
+from tests.integration.test_trouble import Pausing
 from tests.mails import only_mail, reminder_states
 from tests.smtp_server import HANG_UP, SmtpServer
 from tracker.db import Database
 from tracker.domain.roles import Role
+from tracker.mail.smtp import SmtpSender
 from tracker.models import OutgoingEmail, Task, User
+from tracker.services import delivery
 from tracker.services.delivery import Counts
 
 
@@ -183,6 +186,20 @@ def test_a_report_that_is_faster_than_the_record_of_the_sending_counts(
     email = only_mail(database)
     assert bounce(app, report(email.message_id, ADDRESS))[1].startswith("flagged")
     assert only_mail(database).state == "failed"
+
+
+def test_a_report_that_a_mail_is_late_leaves_it_to_whoever_is_sending_it(
+    app: Flask, database: Database, smtp_settings: Settings, server: SmtpServer, now: Clock
+) -> None:
+    mails.queue_digests(database, 1)
+    with database.session(write=False) as session:
+        message_id = session.scalars(select(OutgoingEmail.message_id)).one()
+    late = report(message_id, ADDRESS, action="delayed", status="4.4.1", diagnostic="smtp; 451")
+    sender = Pausing(SmtpSender(server.settings), lambda: bounce(app, late))
+    counts = delivery.deliver_due(database, sender, settings=smtp_settings, now=now)
+    sender.close()
+    assert counts == Counts(sent=1)
+    assert server.receivers == [ADDRESS]
 
 
 def test_nobody_who_reads_the_log_learns_what_a_report_has_to_quote(

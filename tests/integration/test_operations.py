@@ -232,3 +232,17 @@ def test_the_image_holds_what_the_product_needs_and_nothing_else(tmp_path: Path)
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "200 OK"
+
+
+@pytest.mark.parametrize(("ended", "told"), [(0, 0), (1, 0), (75, 75), (127, 75)])
+def test_a_mail_server_tries_a_report_again_only_where_that_helps(
+    tmp_path: Path, ended: int, told: int
+) -> None:
+    script = tmp_path / "tracker-bounces"
+    script.write_bytes((DEPLOY / "tracker-bounces").read_bytes())
+    (tmp_path / "tracker").write_text(f'#!/bin/sh\necho "$@" > "$0.asked"\nexit {ended}\n')
+    for program in (script, tmp_path / "tracker"):
+        program.chmod(0o755)
+    done = subprocess.run([script], stdin=subprocess.DEVNULL, check=False, timeout=SECONDS)
+    assert done.returncode == told
+    assert (tmp_path / "tracker.asked").read_text() == "mail bounces --file -\n"

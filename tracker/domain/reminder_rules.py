@@ -104,7 +104,8 @@ class Rules:
         return self.audience != {RuleAudience.RESPONSIBLE}
 
 
-def _places(scope: str) -> int:
+def breadth(scope: str) -> int:
+    """Return how wide a scope is; the smaller number counts."""
     return ("task", "actor", "kind", ALL).index(scope.partition(":")[0])
 
 
@@ -135,8 +136,7 @@ class RuleBook:
 
     def narrower(self, scope: str) -> list[str]:
         """Return the scopes with rules of their own that go before those of `scope`."""
-        place = _places(scope)
-        return sorted(other for other in self.by_scope if _places(other) < place)
+        return sorted(other for other in self.by_scope if breadth(other) < breadth(scope))
 
     def in_use(self) -> Iterator[Rules]:
         """Give the different rules, the ones for all other tasks first."""

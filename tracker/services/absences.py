@@ -22,6 +22,8 @@ from tracker.services.tasks import LARGEST_ID, visible_to
 FURTHEST: Final = dt.timedelta(days=366)
 """So far ahead an absence may begin, and so long it may last."""
 SHOWN: Final = 20
+DUE_SHOWN: Final = 100
+"""Deadlines in all absences ahead."""
 SOON: Final = dt.timedelta(days=30)
 
 
@@ -104,24 +106,39 @@ def collisions(
     session: Session, *, by: Person, user: User, absences: Sequence[Absence]
 ) -> list[Collision]:
     """Return the deadlines and meetings that fall into each absence of `user`, a few of each."""
-    is_invited = meetings.is_invited({one.role for one in user.memberships})
+    if not absences:
+        return []
+    first_on, last_on = absences[0].first_on, max(one.last_on for one in absences)
+    tasks = session.scalars(_due_in(by, user, absences)).all()
+    others: Sequence[Meeting] = ()
+    if meetings.is_invited({one.role for one in user.memberships}):
+        others = meetings.within(session, first=first_on, last=last_on)
+    of_substitutes = session.scalars(
+        _lasting()
+        .where(Absence.user_id.in_({one.substitute_id for one in absences}))
+        .where(Absence.first_on <= last_on, Absence.last_on >= first_on)
+        .options(joinedload(Absence.substitute))
+        .order_by(Absence.first_on, Absence.id)
+    ).all()
     return [
         Collision(
             absence,
-            session.scalars(_due_in(by, absence)).all(),
-            meetings.within(session, first=absence.first_on, last=absence.last_on)
-            if is_invited
-            else (),
-            session.scalars(
-                _lasting()
-                .where(Absence.user_id == absence.substitute_id)
-                .where(Absence.first_on <= absence.last_on, Absence.last_on >= absence.first_on)
-                .options(joinedload(Absence.substitute))
-                .order_by(Absence.first_on, Absence.id)
-            ).all(),
+            [one for one in tasks if _falls_in(one.deadline_key, absence)],
+            [one for one in others if _falls_in(one.held_on, absence)],
+            [
+                one
+                for one in of_substitutes
+                if one.user_id == absence.substitute_id
+                and one.first_on <= absence.last_on
+                and one.last_on >= absence.first_on
+            ],
         )
         for absence in absences
     ]
+
+
+def _falls_in(day: dt.date, absence: Absence) -> bool:
+    return absence.first_on <= day <= absence.last_on
 
 
 def substitutes(session: Session, *, user: User) -> Sequence[User]:
@@ -235,13 +252,13 @@ def _lasting() -> Select[Absence]:
     return select(Absence).where(Absence.cancelled_at.is_(None))
 
 
-def _due_in(by: Person, absence: Absence) -> Select[Task]:
+def _due_in(by: Person, user: User, absences: Sequence[Absence]) -> Select[Task]:
+    during = (Task.deadline_key.between(one.first_on, one.last_on) for one in absences)
     return (
         visible_to(by)
-        .where(OPEN, Task.responsible_id == absence.user_id)
-        .where(Task.deadline_key.between(absence.first_on, absence.last_on))
+        .where(OPEN, Task.responsible_id == user.id, or_(*during))
         .order_by(Task.deadline_key, Task.id)
-        .limit(SHOWN)
+        .limit(DUE_SHOWN)
     )
 
 

@@ -14,7 +14,7 @@ from tracker.mail.bounces import BounceError, Report, is_final
 from tracker.mail.message import AddressError, Mailbox
 from tracker.models import Actor, DeliveryAttempt, OutgoingEmail, Reminder, User
 from tracker.services.contacts import BOUNCED
-from tracker.services.delivery_outcomes import settle_lines, undeliverable
+from tracker.services.delivery_outcomes import attempts_of, settle_lines, undeliverable
 from tracker.services.outbox import receiver_of
 
 LATEST: Final = dt.timedelta(days=14)
@@ -53,10 +53,7 @@ def take(session: Session, *, reports: Sequence[Report], now: dt.datetime) -> Ef
     if not ours:
         raise BounceError("it is about another address than the mail went to")
     report = next((one for one in ours if is_final(one)), ours[0])
-    if email.state == "queued" and _may_have_left(session, email):
-        # It comes ahead of the record of the sending, which finds its claim lost.
-        email.lease_token = email.leased_until = None
-    elif email.state != "sent":
+    if email.state != "sent" and not (email.state == "queued" and _may_have_left(session, email)):
         return Effect.KNOWN
     if email.finished_at is not None and now - email.finished_at > LATEST:
         raise BounceError(f"it is about a mail of more than {LATEST.days} days ago")
@@ -66,6 +63,8 @@ def take(session: Session, *, reports: Sequence[Report], now: dt.datetime) -> Ef
         email.last_error = answer
         return Effect.NOTED if is_new else Effect.KNOWN
     email.state, email.last_error, email.finished_at = "failed", answer, now
+    # Where it comes ahead of the record of the sending, that finds its claim lost.
+    email.lease_token = email.leased_until = None
     # What was sent reached nobody, so it is undone as with a mail that was refused at once.
     session.execute(
         update(Reminder)
@@ -82,7 +81,7 @@ def take(session: Session, *, reports: Sequence[Report], now: dt.datetime) -> Ef
 def _may_have_left(session: Session, email: OutgoingEmail) -> bool:
     """Return whether a mail that still waits may be on its way: its sending has no known end."""
     unknown = or_(DeliveryAttempt.outcome.is_(None), DeliveryAttempt.outcome == "unknown")
-    attempt = select(DeliveryAttempt.id).where(DeliveryAttempt.email_id == email.id, unknown)
+    attempt = select(DeliveryAttempt.id).where(attempts_of(email), unknown)
     return session.scalar(attempt.limit(1)) is not None
 
 

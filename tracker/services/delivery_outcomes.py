@@ -158,14 +158,12 @@ def _without_message_id(outcome: Outcome, email: OutgoingEmail) -> Outcome:
     return Outcome(outcome.result, outcome.answer.replace(secret, "…"))
 
 
-def _since_asked(email: OutgoingEmail) -> ColumnElement[bool]:
-    """Return the condition on attempts made since a person had the mail tried again, if ever."""
-    begun = DeliveryAttempt.email_id == email.id
-    return (
-        begun
-        if email.requeued_at is None
-        else begun & (DeliveryAttempt.started_at >= email.requeued_at)
-    )
+def attempts_of(email: OutgoingEmail) -> ColumnElement[bool]:
+    """Return the condition on the attempts that count: those since a person asked for another."""
+    attempts = DeliveryAttempt.email_id == email.id
+    if email.requeued_at is None:
+        return attempts
+    return attempts & (DeliveryAttempt.started_at >= email.requeued_at)
 
 
 def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
@@ -173,7 +171,7 @@ def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
         return 0
     return session.scalars(
         select(func.count(DeliveryAttempt.id)).where(
-            _since_asked(attempt.email),
+            attempts_of(attempt.email),
             DeliveryAttempt.id != attempt.id,
             or_(DeliveryAttempt.outcome.is_(None), DeliveryAttempt.outcome.in_(_MAYBE_SENT)),
         )
@@ -187,7 +185,7 @@ def _is_hopeless(session: Session, attempt: Attempt, now: dt.datetime) -> bool:
     """
     first, tries = session.execute(
         select(func.min(DeliveryAttempt.started_at), func.count(DeliveryAttempt.id)).where(
-            _since_asked(attempt.email),
+            attempts_of(attempt.email),
             DeliveryAttempt.outcome.in_([_OUTCOMES[result] for result in _OWN]),
         )
     ).one()

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from tracker.db import columns, prepared
 from tracker.domain.errors import ConflictError, NotFoundError
-from tracker.domain.reminder_rules import ALL, DEFAULT, RuleBook, Rules
+from tracker.domain.reminder_rules import ALL, DEFAULT, RuleBook, Rules, breadth
 from tracker.domain.roles import Person
 from tracker.domain.status import Kind
 from tracker.models import Actor, ReminderRule, Task
@@ -51,11 +51,10 @@ def listed(session: Session, *, by: Person) -> list[Entry]:
     rows = session.scalars(
         select(ReminderRule).options(joinedload(ReminderRule.changed_by)).order_by(ReminderRule.id)
     ).all()
-    places = {scope: place for place, scope in enumerate(("all", "kind", "actor", "task"))}
     entries = _entries(session, by, rows)
     if all(entry.scope != ALL for entry in entries):
         entries.append(Entry(scope=ALL, rules=DEFAULT, row=None))
-    return sorted(entries, key=lambda entry: places[entry.scope.partition(":")[0]])
+    return sorted(entries, key=lambda entry: -breadth(entry.scope))
 
 
 def entry(session: Session, *, by: Person, scope: str) -> Entry:
