@@ -46,11 +46,16 @@ def session_token(app: Flask, who: User | Person) -> str:
 
 
 class Client(FlaskClient):
-    """Flask's client; every HTML answer is parsed, whatever its status."""
+    """Flask's client; every HTML answer is parsed, and no request keeps a connection."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        connections = tracker_of(self.application).database.engine.pool
+        before = connections.checkedout()  # type: ignore[attr-defined]
         response = super().open(*args, **kwargs)
-        if response.mimetype == "text/html" and response.status_code not in {301, 302, 303, 308}:
+        after = connections.checkedout()  # type: ignore[attr-defined]
+        assert after == before, "the request has kept a connection to the database"
+        is_page = response.mimetype == "text/html" and response.request.method != "HEAD"
+        if is_page and response.status_code not in {301, 302, 303, 308}:
             html.parse(response.text)
         return response
 

@@ -14,10 +14,12 @@ from tracker.domain.status import Channel, Kind, Precision, Status
 from tracker.models import (
     Absence,
     Actor,
+    AnswerLink,
     ContextNote,
     DeadlineChange,
     Meeting,
     Membership,
+    OutgoingEmail,
     Source,
     StatusUpdate,
     Task,
@@ -25,7 +27,7 @@ from tracker.models import (
     TaskGoal,
     User,
 )
-from tracker.services import sessions
+from tracker.services import sessions, signed
 
 NOW: Final = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 """A Monday morning; tests that care about time pass their own."""
@@ -203,3 +205,16 @@ def deadline_change(
         "requested_at": NOW,
     }
     return _add(session, DeadlineChange(task_id=task.id, **(defaults | values)))
+
+
+def answer_link(
+    session: Session, task: Task, who: User, email: OutgoingEmail, **values: Any
+) -> AnswerLink:
+    """The link in a mail that lets `who` answer for `task`."""
+    defaults = {
+        "nonce": signed.new_nonce(),
+        "created_at": NOW,
+        "expires_at": NOW + dt.timedelta(days=60),
+    }
+    link = AnswerLink(email_id=email.id, task_id=task.id, user_id=who.id, **(defaults | values))
+    return _add(session, link)

@@ -66,7 +66,7 @@ def create_app(
     replaced only to walk through days. Raises SettingError for a setting that cannot be used.
     """
     settings = settings or Settings.from_env(os.environ)
-    app = Flask(__name__, template_folder=str(ROOT / "templates"))
+    app = context.Application(__name__, template_folder=str(ROOT / "templates"))
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,

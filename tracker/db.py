@@ -25,6 +25,8 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -36,12 +38,19 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-BUSY_TIMEOUT_MS = 30_000
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""What is raised where the database does not go along: locked for long, full, gone or closed."""
+BUSY_TIMEOUT_MS = 20_000
+"""A page must be answered within half a minute, whatever it waits for."""
+POOL_TIMEOUT_SECONDS = 10
 LOOK_EVERY_MS = 2
+# A server that does not answer at all is given up: while connecting, and in the middle.
+_POSTGRESQL_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 POSTGRESQL_SETTINGS = (
     # A process that is frozen in a transaction would hold up all others for ever; no mail or page
     # takes so long.
     "SET idle_in_transaction_session_timeout = '10min'",
+    f"SET lock_timeout = '{BUSY_TIMEOUT_MS}ms'",
     # To compile a search of many branches takes a hundred times as long as to run it.
     "SET jit = off",
 )
@@ -98,6 +107,8 @@ class Database:
         """
         self._before_commit = before_commit
         parsed = make_url(url)
+        if parsed.database:
+            options.setdefault("pool_timeout", POOL_TIMEOUT_SECONDS)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +122,13 @@ class Database:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **options)
+            self.engine = create_engine(
+                parsed,
+                connect_args=_POSTGRESQL_PATIENCE if parsed.host else {},
+                pool_pre_ping=True,
+                hide_parameters=True,
+                **options,
+            )
             event.listen(self.engine, "connect", _configure_postgresql)
         # Shares the pool; only the option that _begin_sqlite reads differs.
         self._writing_engine: Engine = self.engine.execution_options(writes=True)

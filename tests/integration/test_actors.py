@@ -13,8 +13,9 @@ from tests.databases import count_queries
 from tests.integration.updating import everything
 from tracker.db import Database
 from tracker.domain.errors import InvalidError
-from tracker.domain.roles import Role
+from tracker.domain.roles import Person, Role
 from tracker.domain.status import Status
+from tracker.mail.message import Mailbox
 from tracker.models import (
     Actor,
     ActorAlias,
@@ -162,6 +163,18 @@ def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_written(
     assert shown.get("aria-invalid") == "true"
     assert shown.get("value", typed[field].strip()) == typed[field].strip()
     assert everything(database) == before
+
+
+def test_the_name_of_an_actor_has_one_line_so_that_mail_to_it_can_be_made(
+    database: Database, as_user: Callable[[User | Person], Client]
+) -> None:
+    with database.session(write=True) as session:
+        coordinator = make.coordinator(session)
+    as_user(coordinator).submit("/actors/new", name="KS\r\nBcc: all", email="post@ks.example")
+    with database.session(write=False) as session:
+        actor = session.scalars(select(Actor)).one()
+    assert actor.name == "KS Bcc: all"
+    assert Mailbox(address="post@ks.example", name=actor.name)
 
 
 def test_who_saves_an_actor_second_sees_both_and_loses_nothing(

@@ -247,6 +247,28 @@ def test_a_shared_mailbox_states_a_name(app: Flask, database: Database, client: 
     assert updates_of(database, mailed.scene)[1].corrects_id == update.id
 
 
+@pytest.mark.parametrize("name", ["Eve\n\nSign in at evil.example", "Eve\u202e", "x" * 201])
+def test_a_stated_name_that_could_pass_for_a_message_is_refused_at_its_field(
+    app: Flask, database: Database, client: Client, name: str
+) -> None:
+    mailed = mail(app, database, to="mailbox")
+    before = everything(database)
+    answer = client.submit(mailed.link, progress="on_track", comment="Det går", stated_name=name)
+    assert answer.status_code == 400
+    assert parse(answer.text).find(".//*[@id='stated_name-error']") is not None
+    assert "Det går" in answer.text
+    assert everything(database) == before
+
+
+def test_a_stated_name_has_one_line_in_every_mail(
+    app: Flask, database: Database, client: Client
+) -> None:
+    mailed = mail(app, database, to="mailbox")
+    client.submit(mailed.link, progress="on_track", stated_name="Eve\r\n\r\nURGENT: call us")
+    (update,) = updates_of(database, mailed.scene)
+    assert update.stated_name == "Eve URGENT: call us"
+
+
 def test_a_shared_mailbox_has_no_click_without_a_name(
     app: Flask, database: Database, client: Client
 ) -> None:

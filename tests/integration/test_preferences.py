@@ -91,7 +91,7 @@ def test_a_mail_with_news_has_the_header_for_one_click_and_the_click_switches_th
         assert message["List-Unsubscribe"] is None, "RFC 8058 asks for https"
         return
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    url = message["List-Unsubscribe"].strip("<>")
+    url = message["List-Unsubscribe"].strip("<>").removeprefix(base_url)
     assert b"\r\nList-Unsubscribe: <http" in server.received[0].raw
     assert "/unsubscribe/" not in (only_mail(database).text_body or "")
 

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 
 from tracker.db import Database
-from tracker.services import audit, sessions, sign_in
+from tracker.services import audit, sessions, sign_in, submissions
 
 logger = logging.getLogger(__name__)
 
@@ -20,5 +20,6 @@ def daily(database: Database, *, now: dt.datetime) -> None:
         number, head = audit.head(session)
         sessions.forget_ended(session, now=now)
         sign_in.forget_links(session, now=now)
+        submissions.forget(session, now=now)
     database.optimize()
     logger.info("audit log: %s events, last hash %s", number, head)

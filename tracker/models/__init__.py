@@ -17,6 +17,7 @@ from tracker.models.mail import DeliveryAttempt, OutgoingEmail
 from tracker.models.meetings import Meeting
 from tracker.models.reminders import AnswerLink, Reminder, ReminderRule, ReminderRun, Snooze
 from tracker.models.sources import ContextNote, Source, TimelineEntry
+from tracker.models.submissions import Submission
 from tracker.models.tasks import Task, TaskContext, TaskContributor, TaskGoal
 from tracker.models.updates import DeadlineChange, Evidence, StatusUpdate
 
@@ -49,6 +50,7 @@ __all__ = [
     "Snooze",
     "Source",
     "StatusUpdate",
+    "Submission",
     "Task",
     "TaskContext",
     "TaskContributor",

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.domain.status import ACTIVE
+from tracker.domain.text import person_name
 from tracker.i18n import LOCALES
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
 from tracker.services import audit, calendar_feeds, contacts, outbox, paging, sessions, sign_in
@@ -21,7 +22,6 @@ from tracker.services.tasks import LARGEST_ID, visible_to
 from tracker.services.unique import unique
 
 PAGE_SIZE: Final = 50
-LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def create_user(
     _may_give(by, role=role, actor_id=actor_id)
     user = User(
         email=_free_address(session, email),
-        name=_name(name),
+        name=person_name("name", name),
         locale=_locale(locale),
         created_at=now,
         memberships=[_membership(session, role=role, actor_id=actor_id)],
@@ -155,7 +155,7 @@ def edit(
     old_address = user.email
     values = {
         "email": _free_address(session, email, user),
-        "name": _name(name),
+        "name": person_name("name", name),
         "locale": _locale(locale),
     }
     with unique(session, field="email", code="address_taken"):
@@ -180,7 +180,7 @@ def choose_language(session: Session, *, by: Person, locale: str) -> None:
 def edit_own(session: Session, *, by: Person, name: str, locale: str) -> None:
     """Change one's own name and language; raises InvalidError at `name` or `locale`."""
     user = own(session, by=by)
-    _change(session, by, user, name=_name(name), locale=_locale(locale))
+    _change(session, by, user, name=person_name("name", name), locale=_locale(locale))
 
 
 def give_role(
@@ -272,13 +272,6 @@ def _free_address(session: Session, email: str, owner: User | None = None) -> st
     if taken is not None and (owner is None or taken != owner.id):
         raise InvalidError("email", "address_taken")
     return address
-
-
-def _name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME:
-        raise InvalidError("name", "bad_name", longest=LONGEST_NAME)
-    return name
 
 
 def _locale(locale: str) -> str:

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.errors import ConflictError, InvalidError, NotFoundError
 from tracker.domain.status import Channel
+from tracker.domain.text import person_name
 from tracker.domain.updates import Answer, Author
 from tracker.models import Actor, AnswerLink, OutgoingEmail, StatusUpdate, Task, User
 from tracker.services import answer_links, ledger, outbox, sessions, tasks, updates
 
-LONGEST_NAME: Final = 200
 RENEW_EVERY: Final = dt.timedelta(minutes=10)
 """A fresh link is sent no more often than this, however often the button is pressed."""
 
@@ -242,8 +242,4 @@ def _speaking(visit: Visit, stated_name: str) -> Author:
         return visit.author
     if not stated_name:
         raise InvalidError("stated_name", "state_your_name")
-    if len(stated_name) > LONGEST_NAME:
-        raise InvalidError(
-            "stated_name", "text_too_long", length=len(stated_name), most=LONGEST_NAME
-        )
-    return replace(visit.author, stated_name=stated_name)
+    return replace(visit.author, stated_name=person_name("stated_name", stated_name))

@@ -15,7 +15,7 @@ from tracker.domain.roles import Person, Role
 from tracker.models import Actor, Installation, Membership, OutgoingEmail, Reminder, Task, User
 from tracker.models.tasks import OPEN
 from tracker.services import audit, outbox
-from tracker.services.tasks import LARGEST_ID, visible_to
+from tracker.services.tasks import LARGEST_ID, id_in, visible_to
 
 SHOWN: Final = 100
 LATELY: Final = dt.timedelta(days=14)
@@ -177,10 +177,12 @@ def try_again(session: Session, *, by: Person, addressee: str, now: dt.datetime)
 
 def _owner(session: Session, addressee: str) -> User | Actor | None:
     prefix, _, number = addressee.partition(":")
-    if prefix not in {"user", "actor"} or not number.isdecimal():
-        return None
-    row_id = min(int(number), LARGEST_ID)
-    return session.get(User, row_id) if prefix == "user" else session.get(Actor, row_id)
+    match prefix:
+        case "user":
+            return session.get(User, id_in(number))
+        case "actor":
+            return session.get(Actor, id_in(number))
+    return None
 
 
 def works(session: Session, *, addressee: str) -> None:

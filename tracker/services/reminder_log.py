@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -128,17 +128,6 @@ def page(
         newer_than=piece.before.id if piece.before else None,
         older_than=piece.after.id if piece.after else None,
     )
-
-
-def everything(session: Session, *, by: Person, filters: Filters) -> Iterator[Entry]:
-    """Give all entries of the log, newest first, read in portions so that memory stays small."""
-    older_than: int | None = None
-    while True:
-        found = page(session, by=by, filters=filters, older_than=older_than)
-        yield from found.entries
-        if found.older_than is None:
-            return
-        older_than = found.older_than
 
 
 def of_task(session: Session, *, by: Person, task_id: int) -> list[Entry]:

@@ -17,7 +17,7 @@ from tracker.domain.roles import Person
 from tracker.domain.status import Kind
 from tracker.models import Actor, ReminderRule, Task
 from tracker.services import audit, installation
-from tracker.services.tasks import LARGEST_ID, require_coordinator, visible_to
+from tracker.services.tasks import id_in, require_coordinator, visible_to
 
 KIND_SCOPES: Final = tuple(f"kind:{kind}" for kind in Kind)
 
@@ -66,9 +66,9 @@ def entry(session: Session, *, by: Person, scope: str) -> Entry:
     name, _, value = scope.partition(":")
     actor, task = None, None
     if name == "actor":
-        actor = session.get(Actor, _id(value))
+        actor = session.get(Actor, id_in(value))
     elif name == "task":
-        task = session.scalar(visible_to(by).where(Task.id == _id(value)))
+        task = session.scalar(visible_to(by).where(Task.id == id_in(value)))
     if scope not in {ALL, *KIND_SCOPES} and actor is None and task is None:
         raise NotFoundError("no_such_rules")
     rules = Rules.from_values(row.values) if row else _inherited(book(session), scope, task)
@@ -149,10 +149,3 @@ def _entries(session: Session, by: Person, rows: Sequence[ReminderRule]) -> list
 
 def _readable(rows: Iterable[ReminderRule], tasks: dict[str, Task]) -> Iterable[ReminderRule]:
     return (row for row in rows if not row.scope.startswith("task:") or row.scope in tasks)
-
-
-def _id(text: str) -> int:
-    """Return the id that a scope names; 0 for what is not written as we write it."""
-    return (
-        min(int(text), LARGEST_ID) if text.isascii() and text.isdecimal() and text[0] != "0" else 0
-    )

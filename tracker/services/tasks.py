@@ -21,6 +21,12 @@ LARGEST_ID: Final = 2**31 - 1
 _ALL: Final = select(Task)
 
 
+def id_in(text: str) -> int:
+    """Return the id that `text` writes as we write it; 0, which no row has, for anything else."""
+    is_written = len(text) <= 10 and text.isascii() and text.isdecimal() and text[0] != "0"
+    return int(text) if is_written and int(text) <= LARGEST_ID else 0
+
+
 def visible_to(by: Person | None) -> Select[Task]:  # noqa: ARG001 - nothing is restricted yet
     """Return the tasks that `by` may read; None is the system itself.
 

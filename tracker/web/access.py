@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, current_app, redirect, request, session, url_for
+from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from tracker.domain.errors import ForbiddenError
+from config import is_loopback
+from tracker.domain.errors import ForbiddenError, InvalidError
 from tracker.domain.roles import Person, Role
-from tracker.web.context import current_person
+from tracker.web.context import current_person, tracker
 
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE: Final = "access_rule"
+ANY_HOST: Final = frozenset({"health.health", "reminders.health"})
+"""Load balancers ask by the address of a machine."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,20 @@ def _declare(view: View, rule: Rule) -> View:
     return view
 
 
+def _is_ours(host: str) -> bool:
+    """Return whether the `Host` that a client names is the product's; its port is the proxy's."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(name) or name == urlsplit(tracker().settings.base_url).hostname
+
+
 def _enforce() -> Response | tuple[str, int] | None:
     if request.endpoint is None:
         return None  # No such page, or not by this method: the router answers.
+    if request.endpoint not in ANY_HOST and not _is_ours(request.host):
+        raise InvalidError("host", "other_host", address=tracker().settings.base_url)
     rule = rule_of(current_app, request.endpoint)
     if rule is None:
         raise ForbiddenError("no_access_rule")
@@ -95,7 +109,7 @@ def _keep_cookie(response: Response) -> Response:
     Such a request comes without the cookie (SameSite), and the refusal's own would replace it.
     """
     if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method == "POST":
-        session.modified = False
+        g.keeps_cookie = True
     return response
 
 

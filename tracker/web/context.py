@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from http import HTTPStatus
+from typing import Any, TypeVar, cast
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, current_app, flash, g, redirect, request, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.wrappers import Response
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout
+from werkzeug.local import LocalProxy
 
 from config import Settings
-from tracker import clock
-from tracker.db import Database
+from tracker import clock, i18n
+from tracker.db import UNAVAILABLE, Database
 from tracker.domain.errors import ForbiddenError
 from tracker.domain.roles import Person
-from tracker.services import audit, installation, sessions
+from tracker.i18n import _
+from tracker.services import audit, installation, sessions, submissions
 
 EXTENSION = "tracker"
 TOKEN = "token"  # noqa: S105 - the name of the cookie's field
+TOKEN_PLACE = "<token>"  # noqa: S105 - stands for the secret in a kept address
+Place = TypeVar("Place")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,11 @@ def _signed_in() -> Person | None:
             sessions.touch(db(), session_id=found.session_id, now=now())
         else:
             # A GET reads; the last-seen time has a short transaction of its own.
-            with tracker().database.session(write=True) as writing:
-                sessions.touch(writing, session_id=found.session_id, now=now())
+            try:
+                with tracker().database.session(write=True) as writing:
+                    sessions.touch(writing, session_id=found.session_id, now=now())
+            except UNAVAILABLE:
+                logger.warning("The last use of a session could not be noted")
     return found.person
 
 
@@ -129,23 +143,123 @@ def commit_despite_error() -> None:
     g.commit_despite_error = True
 
 
-def _commit(response: Response) -> Response:
-    """Commit a successful POST: the one place where a request's changes become lasting."""
-    transaction = g.get("db")
-    lasting = response.status_code < 400 or g.get("commit_despite_error", False)
-    if transaction is not None and request.method == "POST" and lasting:
-        tracker().database.commit(transaction)
-    return response
+def streamed(
+    portion: Callable[[Session, Place | None], tuple[str, Place | None]],
+) -> Iterator[str]:
+    """Give a long answer in pieces: `portion` reads the one at a place, and names the next.
+
+    Each piece has a session of its own, because the request's has ended by then; so a client that
+    reads slowly, or goes away in the middle, holds no connection.
+    """
+    app = cast("LocalProxy[Flask]", current_app)._get_current_object()  # noqa: SLF001 - documented
+    database, locale = tracker().database, i18n.get_locale()
+
+    def pieces() -> Iterator[str]:
+        place: Place | None = None
+        while True:
+            with (
+                app.app_context(),
+                i18n.use_locale(locale),
+                database.session(write=False) as session,
+            ):
+                text, place = portion(session, place)
+            yield text
+            if place is None:
+                return
+
+    return pieces()
 
 
-def _close(_error: BaseException | None) -> None:
+def end() -> None:
+    """Give up the request's transaction and what was noted in it, if there is one."""
     transaction = g.pop("db", None)
     if transaction is not None:
         audit.discard_pending(transaction)
         transaction.close()
 
 
+class Application(Flask):
+    """Flask with a transaction around each view: the one place that commits."""
+
+    def dispatch_request(self) -> Response:
+        """Answer a request; a form that was sent twice is answered as it was the first time.
+
+        What a POST changes is lasting before anything is answered, so an error of the commit is
+        treated like one of the view.
+        """
+        if request.method != "POST":
+            return self.make_response(super().dispatch_request())
+        key = submissions.key_of(request.path, request.form.items(multi=True))
+        if key and (place := submissions.earlier(db(), key=key)) is not None:
+            flash(_("This was sent twice, and was done once."), "info")
+            return self.make_response(redirect(_with_token(place), HTTPStatus.SEE_OTHER))
+        response = self.make_response(super().dispatch_request())
+        if response.status_code < HTTPStatus.BAD_REQUEST or g.get("commit_despite_error", False):
+            self._commit(response, key)
+        return response
+
+    def _commit(self, response: Response, key: str | None) -> None:
+        if response.status_code == HTTPStatus.SEE_OTHER and key:
+            place = _without_token(response.location or "")
+            submissions.note(db(), key=key, place=place, now=now())
+        kept = g.get("kept_form")
+        if kept and request.path == kept["path"] and response.status_code < HTTPStatus.BAD_REQUEST:
+            sessions.forget_kept_form(db(), session_id=cast(int, session_id()))
+        try:
+            tracker().database.commit(db())
+        except Exception:
+            # Nothing of what the view did has happened, so nobody is told that it has.
+            session.pop("_flashes", None)
+            g.keeps_cookie = True
+            raise
+
+
+class Cookie(SecureCookieSessionInterface):
+    """Flask's signed cookie, which a request may leave in the browser as it is."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie unless the request has set `g.keeps_cookie`."""
+        if not g.get("keeps_cookie", False):
+            super().save_session(app, session, response)
+
+
+def _without_token(location: str) -> str:
+    """Return an address of ours without the secret of the link that it lies behind."""
+    token = (request.view_args or {}).get("token")
+    return location.replace(token, TOKEN_PLACE) if token else location
+
+
+def _with_token(location: str) -> str:
+    return location.replace(TOKEN_PLACE, (request.view_args or {}).get("token", ""))
+
+
+def _guess_locale() -> None:
+    """Use the language of this browser until it is known who asks, so that every error has one."""
+    chosen = session.get("locale")
+    i18n.set_locale(chosen if chosen in i18n.LOCALES else _browser_locale())
+
+
+def _browser_locale() -> str:
+    for language, _quality in request.accept_languages:
+        code = language.lower().replace("_", "-").split("-")[0]
+        if code == "no":
+            return "nb"
+        if code in i18n.LOCALES:
+            return code
+    return tracker().settings.locale
+
+
+def _read_body() -> None:
+    """Read what was sent before a transaction opens: others must not wait for a slow line."""
+    try:
+        request.get_data(cache=True)
+    except (ClientDisconnected, OSError) as error:
+        raise RequestTimeout from error
+
+
 def init_app(app: Flask) -> None:
-    """End each request's transaction."""
-    app.after_request(_commit)
-    app.teardown_request(_close)
+    """Read each request before anything else, and end its transaction."""
+    app.session_interface = Cookie()
+    app.before_request(_guess_locale)
+    app.before_request(_read_body)
+    app.teardown_request(lambda _error: end())

@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
+from tracker.db import UNAVAILABLE
 from tracker.domain.errors import (
     ConflictError,
     DomainError,
@@ -17,7 +18,10 @@ from tracker.domain.errors import (
     NotFoundError,
     TooManyAttemptsError,
 )
+from tracker.web import context
 from tracker.web.messages import words
+
+RETRY_SECONDS = 30
 
 STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -34,10 +38,30 @@ def explanation(error: DomainError) -> str:
 
 
 def page(status: int, message: str = "", *, retry_after: int | None = None) -> tuple[str, int]:
-    """Return the error page of an HTTP status with what is known about the cause."""
+    """Return the error page of an HTTP status with what is known about the cause.
+
+    Where the fault is ours, it holds what was typed, to be sent again.
+    """
     return render_template(
-        "errors/error.html", status=status, message=message, retry_after=retry_after
+        "errors/error.html",
+        status=status,
+        message=message,
+        retry_after=retry_after,
+        typed=_typed() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else [],
     ), status
+
+
+def _typed() -> list[tuple[str, str]]:
+    """Return the names and values of the form that was sent, unless it holds a password.
+
+    Its own CSRF token is among them and is not renewed: a form that another site has sent stays
+    as worthless as it was.
+    """
+    if request.method != "POST":
+        return []
+    fields = list(request.form.items(multi=True))
+    is_ours = any(name == "csrf_token" for name, _value in fields)
+    return fields if is_ours and not any("password" in name for name, _value in fields) else []
 
 
 def _domain_error(error: DomainError) -> tuple[str, int, dict[str, str]] | tuple[str, int]:
@@ -62,14 +86,32 @@ def _stale(_error: StaleDataError) -> tuple[str, int]:
     return page(HTTPStatus.CONFLICT, words("changed_meanwhile"))
 
 
-def _crash(error: Exception) -> tuple[str, int]:
+def _unavailable(error: Exception) -> tuple[str, int, dict[str, str]]:
+    """Answer without the database, which does not go along."""
+    current_app.logger.error(
+        "%s %s: the database does not go along: %s",
+        request.method,
+        request.url_rule,
+        getattr(error, "orig", error),
+    )
+    context.end()
+    g.without_database = True
+    g.setdefault("person", None)
+    g.setdefault("demonstration", False)
+    body, status = page(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=RETRY_SECONDS)
+    return body, status, {"Retry-After": str(RETRY_SECONDS)}
+
+
+def _crash(error: Exception) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     # The rule and not the path, which may hold the secret of a link.
     current_app.logger.error("%s %s failed", request.method, request.url_rule, exc_info=error)
-    # The transaction may be broken; the error page reads in a fresh one.
-    transaction = g.pop("db", None)
-    if transaction is not None:
-        transaction.close()
-    return page(HTTPStatus.INTERNAL_SERVER_ERROR)
+    # The transaction may be broken; the error page reads in a fresh one, and writes nothing.
+    context.end()
+    g.db = context.tracker().database.open(write=False)
+    try:
+        return page(HTTPStatus.INTERNAL_SERVER_ERROR)
+    except UNAVAILABLE as trouble:
+        return _unavailable(trouble)
 
 
 def init_app(app: Flask) -> None:
@@ -78,4 +120,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(StaleDataError, _stale)
+    for kind in UNAVAILABLE:
+        app.register_error_handler(kind, _unavailable)
     app.register_error_handler(Exception, _crash)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -14,6 +13,7 @@ from wtforms import Field, HiddenField, PasswordField, StringField, TextAreaFiel
 from wtforms.validators import StopValidation
 
 from tracker import i18n
+from tracker.domain import text as texts
 from tracker.domain.errors import ConflictError, InvalidError
 from tracker.i18n import N_, _, gettext
 from tracker.services.tasks import LARGEST_ID
@@ -60,16 +60,18 @@ class Longest:
             )
 
 
+LONGEST_HIDDEN: Final = 500
+"""Characters in a hidden field, which no person fills in, unless it says otherwise."""
+RAW: Final = 4
+"""Times the limit: text that is longer as it arrives is refused before any work on it. Browsers
+send two characters for a line break, and some three for a letter with two marks."""
 # The first class that a field is an instance of decides.
 _LIMITS: Final[tuple[tuple[type[Field], int], ...]] = (
+    (HiddenField, LONGEST_HIDDEN),
     (TextAreaField, 10_000),
     (PasswordField, 200),
     (StringField, 500),
 )
-
-
-# Controls, and separators of lines and paragraphs: no header of a mail may hold one.
-_BREAKING: Final = frozenset({"Cc", "Zl", "Zp"})
 
 
 class _Words:
@@ -100,15 +102,20 @@ class BaseForm(FlaskForm):
             return _Words()
 
         def bind_field(self, form: FlaskForm, unbound_field: Any, options: dict[str, Any]) -> Field:
-            """Clean what is typed into text fields, and limit its length."""
+            """Limit the length of what is typed into text fields, and clean it."""
             field = super().bind_field(form, unbound_field, options)
-            if isinstance(field, StringField) and not isinstance(field, PasswordField):
-                field.filters = [clean, *field.filters]
-            if isinstance(field, StringField) and not isinstance(field, HiddenField):
-                limited = any(isinstance(validator, Longest) for validator in field.validators)
-                most = next(most for kind, most in _LIMITS if isinstance(field, kind))
-                if not limited:
-                    field.validators = [Longest(most), *field.validators]
+            if not isinstance(field, StringField):
+                return field
+            limits = [one.most for one in field.validators if isinstance(one, Longest)]
+            usual = next(most for kind, most in _LIMITS if isinstance(field, kind))
+            most = limits[0] if limits else usual
+            if isinstance(field, HiddenField):
+                field.filters = [_within(most), *field.filters]
+                return field
+            if not limits:
+                field.validators = [Longest(most), *field.validators]
+            if not isinstance(field, PasswordField):
+                field.filters = [_cleaner(field, most), *field.filters]
             return field
 
     page_order: ClassVar[tuple[str, ...]] = ()
@@ -210,17 +217,27 @@ def row_id(text: str) -> int:
     return number
 
 
-def clean(text: str | None) -> str | None:
-    """Return `text` without outer space and control characters, in one Unicode form.
+def search_words(name: str, most: int) -> str:
+    """Return what field `name` of the address searches for, of at most `most` characters."""
+    return texts.one_line(request.args.get(name, "")[:most])
 
-    PostgreSQL refuses NUL, and browsers end lines with CR LF.
+
+def _cleaner(field: Field, most: int) -> Callable[[str | None], str | None]:
+    """Return what cleans the text of `field`: of one line, unless it is a text area.
+
+    Too long a text is left alone, so that no work is done on it before it is refused.
     """
-    if text is None:
-        return None
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
-    return "".join(
-        c for c in text if c in "\n\t" or unicodedata.category(c) not in _BREAKING
-    ).strip()
+    clean = texts.paragraphs if isinstance(field, TextAreaField) else texts.one_line
+
+    def cleaned(text: str | None) -> str | None:
+        return clean(text) if text is not None and len(text) <= RAW * most else text
+
+    return cleaned
+
+
+def _within(most: int) -> Callable[[Any], Any]:
+    """Return what takes too long a value for a missing one."""
+    return lambda value: value if len(str(value)) <= most else None
 
 
 def _kept(path: str) -> MultiDict[str, str] | None:

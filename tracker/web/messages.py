@@ -19,6 +19,11 @@ MESSAGES = {
     "bad_filter": N_("The address asks for what the list does not know. Choose the filters anew."),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
     "bad_page": N_("The address names a page that we cannot read."),
+    "name_has_address": N_("A name cannot hold a web address. Write a space after each full stop."),
+    "name_has_directions": N_(
+        "The name holds invisible signs. Type it anew instead of pasting it."
+    ),
+    "other_host": N_("This page has another address. Go to %(address)s."),
     "cannot_repeat": N_(
         "There is no earlier answer that can still hold. Open the form and say how it is going."
     ),

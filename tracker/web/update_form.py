@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from wtforms import (
     DateField,
-    IntegerField,
+    HiddenField,
     RadioField,
     SelectField,
     SelectMultipleField,
@@ -14,13 +14,13 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import InputRequired, Optional
-from wtforms.widgets import HiddenInput
 
 from tracker.domain.status import Assessment, Hindrance, Status
 from tracker.domain.updates import Answer, Side
 from tracker.i18n import _
 from tracker.i18n import lazy_gettext as _l
 from tracker.models import StatusUpdate
+from tracker.services.tasks import id_in
 from tracker.services.updates import Situation
 from tracker.web.forms import DATES, BaseForm
 from tracker.web.words import ASSESSMENTS, HINDRANCES, STATUSES, choices
@@ -56,7 +56,7 @@ class UpdateForm(BaseForm):
     evidence = TextAreaField(
         _l("Documentation"), description=_l("Addresses of pages or documents, one on each line.")
     )
-    seen = IntegerField(validators=[Optional()], widget=HiddenInput())
+    seen = HiddenField()
 
     was_sent = False
     """What was typed is shown again."""
@@ -119,6 +119,11 @@ class UpdateForm(BaseForm):
             evidence=tuple((self.evidence.data or "").split()),
             expected_on=self.expected_on.data if "expected_on" in self else None,
         )
+
+    @property
+    def seen_update(self) -> int:
+        """Return the id of the update that was the latest when the form was shown; 0: none."""
+        return id_in(str(self.seen.data or ""))
 
     def has_seen(self, update_id: int) -> None:
         """Note what the next sending knows of, after the news has been shown."""

@@ -18,10 +18,11 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired
 
 from tracker.domain.roles import Person, Role
+from tracker.domain.text import LONGEST_NAME
 from tracker.i18n import _
 from tracker.i18n import lazy_gettext as _l
 from tracker.models import Actor, User
-from tracker.services.accounts import LONGEST_NAME
+from tracker.web.accounts.return_to import MOST_CHARACTERS
 from tracker.web.forms import DATES, BaseForm, Longest
 from tracker.web.words import LANGUAGES, OPTIONAL_MAIL, ROLES, choices
 
@@ -36,7 +37,7 @@ class SignInForm(BaseForm):
         validators=[DataRequired(_l("Write your e-mail address.")), Longest(254)],
     )
     password = PasswordField(_l("Password"))
-    kept = HiddenField()
+    kept = HiddenField(validators=[Longest(MOST_CHARACTERS)])
 
     @property
     def wants_link(self) -> bool:

@@ -14,14 +14,14 @@ from tracker.web import access
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import NewPersonForm, PersonForm, RoleForm
 from tracker.web.context import db, now, person, tracker
-from tracker.web.forms import attempt, clean, row_id
+from tracker.web.forms import attempt, row_id, search_words
 
 
 @blueprint.get("/people")
 @access.role(Role.ADMIN)
 def people() -> ResponseReturnValue:
     """List everybody, a page at a time, or those whom a search finds."""
-    search = clean(request.args.get("q")) or ""
+    search = search_words("q", 200)
     page = accounts.page(
         db(),
         by=person(),

@@ -84,8 +84,10 @@ def sign(kept: dict[str, Any]) -> str:
 
 def read(text: str | None) -> dict[str, Any]:
     """Return what `sign` made; the way home where it is missing, changed or too old."""
+    if text is None or len(text) > MOST_CHARACTERS:
+        return to(HOME)
     try:
-        kept: dict[str, Any] = _serializer().loads(text or "")
+        kept: dict[str, Any] = _serializer().loads(text)
     except BadSignature:
         return to(HOME)
     if now() - dt.datetime.fromisoformat(kept.pop("at")) > MAX_AGE:

@@ -39,7 +39,7 @@ _LINK_STATUS: Final = {
 @access.public
 def sign_in() -> ResponseReturnValue:
     """Let somebody in by password, or send the link that was asked for."""
-    if request.method == "GET":
+    if request.method != "POST":
         page = return_to.safe_path(request.args.get("next")) or return_to.HOME
         if context.current_person() is not None:
             return redirect(page)
@@ -208,14 +208,3 @@ def _begin(user: User, kept: dict[str, Any]) -> Response:
 @blueprint.record_once
 def _offer(state: BlueprintSetupState) -> None:
     state.app.extensions["expired_form"] = expired_form
-
-
-@blueprint.after_app_request
-def _forget_what_was_sent(response: Response) -> Response:
-    """Drop what was kept of a form once it has been sent; committed with it."""
-    kept = g.get("kept_form")
-    if kept and request.method == "POST" and request.path == kept["path"]:
-        session_id = context.session_id()
-        if response.status_code < HTTPStatus.BAD_REQUEST and session_id is not None:
-            sessions.forget_kept_form(db(), session_id=session_id)
-    return response

@@ -42,7 +42,7 @@ def answer(token: str) -> Page:
             found=found,
             answer=form.answer(),
             stated_name=form.name,
-            seen=form.seen.data or 0,
+            seen=form.seen_update,
             now=now(),
             timezone=timezone(),
         ),

@@ -11,7 +11,7 @@ from tracker.models import OutgoingEmail
 from tracker.services import mailbox
 from tracker.web import context
 from tracker.web.access import signed_in
-from tracker.web.forms import clean, row_id
+from tracker.web.forms import row_id, search_words
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 
@@ -27,7 +27,7 @@ MAIL_POLICY: Final = (
 @signed_in
 def index() -> str:
     """Show the mails, newest first."""
-    receiver = (clean(request.args.get("to")) or "")[:200]
+    receiver = search_words("to", 200)
     page = mailbox.page(
         context.db(),
         by=context.person(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,17 +22,9 @@ BOM = "\ufeff"
 """Without it Excel takes the letters æ, ø and å for others."""
 
 
-def lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """Give the table line by line, with the names of the columns first.
-
-    The words are those of the page, so that both say the same.
-    """
-    why, audience, reason = (
-        get_template_attribute("components/reminders.html", name)
-        for name in ("why", "audience_name", "reason_name")
-    )
-    zone = ZoneInfo(timezone())
-    yield BOM + _line(
+def head() -> str:
+    """Give the names of the columns."""
+    return BOM + _line(
         [
             _("Task"),
             _("Title"),
@@ -50,8 +42,17 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
             _("May have arrived twice"),
         ]
     )
-    for entry in entries:
-        yield _line(
+
+
+def lines(entries: Iterable[Entry]) -> str:
+    """Give one line for each entry, in the words of the page, so that both say the same."""
+    why, audience, reason = (
+        get_template_attribute("components/reminders.html", name)
+        for name in ("why", "audience_name", "reason_name")
+    )
+    zone = ZoneInfo(timezone())
+    return "".join(
+        _line(
             [
                 entry.task.ref,
                 words.title(entry.task),
@@ -69,6 +70,8 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
                 _("yes") if entry.possibly_duplicate else "",
             ]
         )
+        for entry in entries
+    )
 
 
 def _deadline(entry: Entry) -> dt.date | str | None:

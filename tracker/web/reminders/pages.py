@@ -6,7 +6,8 @@ import datetime as dt
 from http import HTTPStatus
 from typing import Any
 
-from flask import jsonify, render_template, request, stream_with_context, url_for
+from flask import jsonify, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from tracker.domain.calendar import DAY
@@ -20,7 +21,7 @@ from tracker.services import (
     tasks,
 )
 from tracker.web import access
-from tracker.web.context import db, now, person, tracker
+from tracker.web.context import db, now, person, streamed, tracker
 from tracker.web.forms import row_id
 from tracker.web.reminders import exports
 from tracker.web.reminders.blueprint import blueprint
@@ -139,8 +140,14 @@ def export() -> Response:
     if not form.validate():
         # Half a filter would give another file than the one that was asked for.
         raise InvalidError("log", "bad_filter")
-    entries = reminder_log.everything(db(), by=person(), filters=form.filters())
-    response = Response(stream_with_context(exports.lines(entries)), mimetype="text/csv")
+    by, filters = person(), form.filters()
+
+    def portion(session: Session, place: int | None) -> tuple[str, int | None]:
+        page = reminder_log.page(session, by=by, filters=filters, older_than=place)
+        head = exports.head() if place is None else ""
+        return head + exports.lines(page.entries), page.older_than
+
+    response = Response(streamed(portion), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="reminders.csv"'
     return response
 

@@ -10,6 +10,7 @@ from tracker.domain.roles import Role
 from tracker.domain.status import Precision
 from tracker.i18n import _
 from tracker.services import deadlines, tasks
+from tracker.services.tasks import id_in
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone
 from tracker.web.forms import attempt
@@ -64,7 +65,7 @@ def decide_deadline(task_id: int) -> Response | tuple[str, int]:
             db(),
             by=person(),
             task_id=task_id,
-            request_id=form.request_id.data,
+            request_id=id_in(form.request_id.data or ""),
             approve=form.decision.data == APPROVE,
             new=form.new_deadline.data,
             precision=Precision(form.precision.data),

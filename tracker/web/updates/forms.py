@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wtforms import DateField, IntegerField, RadioField, SelectField, TextAreaField
+from wtforms import DateField, HiddenField, RadioField, SelectField, TextAreaField
 from wtforms.validators import InputRequired
-from wtforms.widgets import HiddenInput
 
 from tracker.domain.updates import Step
 from tracker.i18n import _
@@ -66,7 +65,7 @@ class DeadlineForm(BaseForm):
 class DecisionForm(BaseForm):
     """The secretariat decides on it."""
 
-    request_id = IntegerField(validators=[InputRequired()], widget=HiddenInput())
+    request_id = HiddenField()
     decision = RadioField(
         _l("Decision"), [InputRequired(_l("Choose whether the deadline is to be moved."))]
     )

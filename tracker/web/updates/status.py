@@ -13,7 +13,7 @@ from tracker.i18n import N_, _, gettext
 from tracker.services import closing, ledger, tasks, updates
 from tracker.web import access
 from tracker.web.context import db, now, person, timezone, today
-from tracker.web.forms import attempt
+from tracker.web.forms import attempt, row_id
 from tracker.web.update_form import NotMineForm, UpdateForm, saved_words
 from tracker.web.updates.blueprint import blueprint
 from tracker.web.updates.forms import ConfirmForm, StepForm
@@ -34,7 +34,7 @@ _DONE = {
 def update(task_id: int) -> Page:
     """Say how it goes; with `correct` in the address, correct one's own latest answer."""
     author = Author(person=person())
-    corrects = request.args.get("correct", type=int)
+    corrects = request.args.get("correct", type=row_id)
     found = updates.situation(
         db(),
         by=author,
@@ -51,7 +51,7 @@ def update(task_id: int) -> Page:
             by=author,
             found=found,
             answer=form.answer(),
-            seen=form.seen.data or 0,
+            seen=form.seen_update,
             now=now(),
             timezone=timezone(),
         ),
@@ -163,7 +163,7 @@ def _decide(task_id: int, step: Step) -> Page:
     by, is_confirming = person(), step is Step.CONFIRM
     task = tasks.get(db(), by=by, task_id=task_id)
     report = closing.report_of(db(), task=task)
-    if request.method == "GET":
+    if request.method != "POST":
         closing.ready(db(), by=by, task_id=task_id, step=step)
     forms = {
         Step.CONFIRM: ConfirmForm(),
@@ -190,7 +190,7 @@ def _decide(task_id: int, step: Step) -> Page:
 
 
 def _step(task_id: int, step: Step) -> Page:
-    if request.method == "GET":
+    if request.method != "POST":
         closing.ready(db(), by=person(), task_id=task_id, step=step)
     form = StepForm.for_step(step)
     tried = attempt(form, lambda: _take(step, task_id, form))
