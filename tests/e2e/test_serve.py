@@ -8,9 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -131,6 +132,73 @@ def test_a_browser_that_keeps_its_connection_does_not_hold_up_the_end(
         assert process.end(signal.SIGINT) == 0
         assert time.monotonic() - began < processes.GRACE, "it had to be killed"
         browser.close()
+
+
+def test_slow_clients_keep_neither_all_threads_nor_the_database(
+    environment: dict[str, str], port: int
+) -> None:
+    half_sent = [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: 127",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nemail=",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+    ]
+    with started(environment, "serve", "--port", str(port)) as process, ExitStack() as closing:
+        assert process.get(port, "/healthz") == 200
+        slow = []
+        for sent in half_sent * processes.THREADS:
+            client = closing.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(sent)
+            slow.append(client)
+        assert process.get(port, "/healthz") == 200
+        assert process.get(port, "/sign-in") == 200
+        answered, _, _ = select.select(slow, [], [], 0)
+        assert len(slow) - len(answered) >= processes.SLOW_CLIENTS, "all have been given up"
+
+
+def test_a_client_that_is_too_slow_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(processes, "READ_SECONDS", 0.01)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"begun")
+        reader = processes._Patience(ours)
+        assert reader.chunk() == b"begun"
+        assert reader.chunk() == b""
+        theirs.sendall(b"rest")
+        assert reader.chunk() == b"rest", "what has come by then is read"
+        reader.end()
+
+
+def test_no_more_clients_than_there_are_places_keep_a_thread_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(processes._Patience, "places", threading.BoundedSemaphore(1))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        first, second = processes._Patience(ours), processes._Patience(ours)
+        assert first._take_place()
+        assert second.chunk() == b"", "turned away at once"
+        first.end()
+        assert second._take_place()
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "//evil.example/sign-in"])
+def test_the_script_name_that_a_client_claims_changes_no_address(
+    environment: dict[str, str], port: int, path: str
+) -> None:
+    claims = "SCRIPT_NAME: //evil.example\r\nScript-Name: //evil.example\r\nPATH_INFO: /x\r\n"
+    with started(environment, "serve", "--port", str(port)) as process:
+        process.get(port, "/healthz")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            begin = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+            client.sendall(f"{begin}{claims}\r\n".encode())
+            answer = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    assert answer.startswith(("HTTP/1.1 200", "HTTP/1.1 308", "HTTP/1.1 404"))
+    assert "evil.example/static" not in answer
+    assert "Location: //" not in answer
+    assert "://evil" not in answer
 
 
 def test_the_slot_of_today_runs_at_once(environment: dict[str, str], port: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import transaction
+from tracker.cli.common import Group, transaction
 from tracker.services import audit as log
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Check the audit log."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import the_tracker, transaction
+from tracker.cli.common import Command, the_tracker, transaction
 from tracker.domain.errors import ConflictError
 from tracker.services import demonstration, starting_set
 
@@ -17,7 +17,7 @@ REFUSALS = {
 }
 
 
-@click.command()
+@click.command(cls=Command)
 @with_appcontext
 def seed() -> None:
     """Load the starting set; twice changes nothing.
@@ -33,7 +33,7 @@ def seed() -> None:
         click.echo("The starting set is here already; nothing was changed.")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--reset", is_flag=True, help="Throw the demonstration away and make it around today."
 )

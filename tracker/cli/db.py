@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import is_current, require_current
+from tracker.cli.common import Group, is_current, require_current
 from tracker.db import Database
 from tracker.services import migrations
 from tracker.web.context import tracker
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Bring the database's tables to the version of the program."""
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import the_tracker, transaction
+from tracker.cli.common import Group, the_tracker, transaction
 from tracker.mail import bounces as reports
 from tracker.mail.message import AddressError, Mailbox
 from tracker.mail.outcomes import Result
@@ -16,7 +16,7 @@ from tracker.services import bounces as bounced
 from tracker.services import delivery, outbox
 
 
-@click.group()
+@click.group(cls=Group)
 def mail() -> None:
     """Check the way mail leaves."""
 

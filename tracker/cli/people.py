@@ -8,14 +8,14 @@ from dataclasses import asdict
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import the_tracker, transaction
+from tracker.cli.common import Group, the_tracker, transaction
 from tracker.domain.errors import NotFoundError
 from tracker.domain.roles import Role
 from tracker.i18n import LOCALES
 from tracker.services import accounts, listings, sign_in
 
 
-@click.group()
+@click.group(cls=Group)
 def users() -> None:
     """Let people in and list them."""
 

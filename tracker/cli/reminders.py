@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import the_tracker, transaction
+from tracker.cli.common import Group, the_tracker, transaction
 from tracker.clock import local_date
 from tracker.mail.senders import make_sender
 from tracker.services import delivery, installation, reminder_preview
@@ -54,7 +54,7 @@ at_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def reminders() -> None:
     """Plan and send reminders, or show the coming ones."""
 

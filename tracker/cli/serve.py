@@ -14,14 +14,14 @@ from werkzeug.local import LocalProxy
 from config import Settings
 from tracker import jobs
 from tracker import serve as processes
-from tracker.cli.common import the_tracker
+from tracker.cli.common import Command, the_tracker
 from tracker.services import installation, sign_in
 from tracker.web.context import EXTENSION, Tracker
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - recognised, never the default
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Name or IP address.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @with_appcontext
@@ -48,7 +48,7 @@ def serve(host: str, port: int) -> None:
     processes.serve(app, listener, start_jobs=_jobs_of(tracker))
 
 
-@click.command()
+@click.command(cls=Command)
 @with_appcontext
 def worker() -> None:
     """Run scheduler and delivery without web."""

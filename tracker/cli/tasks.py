@@ -8,11 +8,11 @@ from dataclasses import asdict
 import click
 from flask.cli import with_appcontext
 
-from tracker.cli.common import transaction
+from tracker.cli.common import Group, transaction
 from tracker.services import listings
 
 
-@click.group()
+@click.group(cls=Group)
 def tasks() -> None:
     """Look at the tasks."""
 
