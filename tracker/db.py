@@ -24,6 +24,7 @@ from sqlalchemy import (
     create_engine,
     event,
     make_url,
+    text,
 )
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -218,6 +219,15 @@ def objects(session: Session, statement: Select[Value], values: dict[str, Any]) 
 def first(session: Session, statement: Select[Value], values: dict[str, Any]) -> Value | None:
     """Return the first object of a prepared statement, or None."""
     return session.scalar(statement, values)
+
+
+def see_one_moment(session: Session) -> None:
+    """Let a transaction, at its very beginning, see the database as of one moment to its end.
+
+    On SQLite each transaction does.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
 
 
 def _keep_private(

@@ -1,16 +1,15 @@
 """The audit log: who changed what and when, as a chain of hashes that shows tampering.
 
-`record` only notes an event; `write_pending` writes the notes as the last statements before the
+An event about a status update or a deadline change holds a digest of that row too, so that
+tampering with what the log speaks of shows as well. `record` only notes an event; `write_pending` writes the notes as the last statements before the
 commit, in one order for all processes, because it locks the head of the chain.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,24 +18,21 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker import clock
+from tracker.db import see_one_moment
 from tracker.domain.roles import Person
 from tracker.models import AuditDetails, AuditEvent, AuditHead
+from tracker.services import audit_rows
+from tracker.services.audit_digests import digest, plain
+from tracker.services.audit_rows import Damage, Row
 
 ZERO_HASH = "0" * 64
 _PENDING = "pending_audit_events"
 _DATED = "audit_events_dated"
+_ERASED = "audit.erased"
 _LOCKED_HEAD = select(AuditHead.last_id, AuditHead.hash).with_for_update()
 _INSERT_EVENTS = insert(AuditEvent)
 _INSERT_DETAILS = insert(AuditDetails)
 _SET_HEAD = update(AuditHead)
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """What `verify` found: the number of the event it shows at, and what is wrong."""
-
-    event_id: int
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +54,14 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     through: str | None = None,
+    rows: Sequence[Row] = (),
 ) -> None:
     """Note an event, written when the transaction commits.
 
     `by` is None for the system. `before` and `after` hold the changed fields only. `through` is
-    `link` for answers by mail. The event carries real time, whatever time governs the use case,
-    except within `dated`.
+    `link` for what is done by a link in a mail. `rows` are those that the event wrote or changed;
+    they are hashed as they are at the commit. The event carries real time, whatever time governs
+    the use case, except within `dated`.
     """
     session.info.setdefault(_PENDING, []).append(
         {
@@ -73,8 +71,28 @@ def record(
             "action": action,
             "entity": entity,
             "entity_id": entity_id,
-            "details": _plain({"before": before or {}, "after": after or {}}),
+            "salt": secrets.token_hex(16),
+            "details": plain({"before": before or {}, "after": after or {}}),
+            "rows": rows,
         }
+    )
+
+
+def record_stored(
+    session: Session,
+    *,
+    action: str,
+    after: dict[str, Any] | None = None,
+    newer_than: Mapping[str, int],
+) -> None:
+    """Note an event of the system about all rows that were written past `record`.
+
+    `newer_than`: only those with larger ids, by table (`audit_rows.last_ids` before the writing).
+    """
+    record(session, by=None, action=action, entity="installation", entity_id=1, after=after)
+    noted = session.info[_PENDING][-1]
+    noted["details"]["rows"] = audit_rows.of_stored(
+        session, salt=noted["salt"], newer_than=newer_than
     )
 
 
@@ -99,7 +117,9 @@ def write_pending(session: Session) -> None:
     events, details = [], []
     for noted in pending:
         number += 1
-        salt = secrets.token_hex(16)
+        salt = noted["salt"]
+        if noted["rows"]:
+            noted["details"]["rows"] = audit_rows.of_rows(noted["rows"], salt=salt)
         event = {
             "id": number,
             **{key: noted[key] for key in ("at", "user_id", "actor", "action", "entity")},
@@ -121,13 +141,25 @@ def discard_pending(session: Session) -> None:
 
 
 def erase_details(session: Session, *, event_id: int, by: Person | None) -> None:
-    """Empty what an event holds about a person; the chain stays whole and says so."""
+    """Empty what an event holds about a person; the chain stays whole and says so.
+
+    Rows that only this event holds a digest of are no longer compared.
+    """
+    held = session.get_one(AuditDetails, event_id).details or {}
+    rows = {name: sorted(map(int, digests)) for name, digests in held.get("rows", {}).items()}
     session.execute(
         update(AuditDetails)
         .where(AuditDetails.event_id == event_id)
         .values(salt=None, details=None)
     )
-    record(session, by=by, action="audit.erased", entity="audit_event", entity_id=event_id)
+    record(
+        session,
+        by=by,
+        action=_ERASED,
+        entity="audit_event",
+        entity_id=event_id,
+        after={"rows": rows} if rows else None,
+    )
 
 
 def head(session: Session) -> tuple[int, str]:
@@ -137,14 +169,14 @@ def head(session: Session) -> tuple[int, str]:
 
 
 def verify(session: Session, *, expected_head: str | None = None) -> Verification:
-    """Walk the chain from its start; stop at the first change, gap or reordering.
+    """Walk the chain from its start, then the rows it speaks of; stop at the first that is wrong.
 
-    A tail that was cut off together with its head shows only against `expected_head`, a hash
-    noted outside the database earlier.
+    A change, a gap or a reordering of events; a row that was changed, removed or put in. A tail
+    that was cut off together with its head shows only against `expected_head`, a hash noted
+    outside the database earlier. Must come first in its transaction.
     """
-    erased = set(
-        session.scalars(select(AuditEvent.entity_id).where(AuditEvent.action == "audit.erased"))
-    )
+    see_one_moment(session)
+    erased = set(session.scalars(select(AuditEvent.entity_id).where(AuditEvent.action == _ERASED)))
     rows = session.execute(
         select(AuditEvent, AuditDetails)
         .outerjoin(AuditDetails, AuditDetails.event_id == AuditEvent.id)
@@ -152,6 +184,7 @@ def verify(session: Session, *, expected_head: str | None = None) -> Verificatio
         .execution_options(yield_per=1000)
     )
     number, previous, seen_expected = 0, ZERO_HASH, expected_head in {None, ZERO_HASH}
+    told = audit_rows.Told()
     with closing(rows):
         for event, details in rows:
             what = _damage_of(event, details, number=number, previous=previous, erased=erased)
@@ -159,12 +192,23 @@ def verify(session: Session, *, expected_head: str | None = None) -> Verificatio
                 return Verification(number, previous, Damage(event.id, what))
             number, previous = event.id, event.hash
             seen_expected = seen_expected or previous == expected_head
+            _take_rows(told, event, details)
     count, head_hash = head(session)
+    damage = None
     if (count, head_hash) != (number, previous):
-        return Verification(number, previous, Damage(number + 1, "missing: the head knows more"))
-    if not seen_expected:
-        return Verification(number, previous, Damage(number + 1, "the expected head is not here"))
-    return Verification(number, previous, None)
+        damage = Damage(number + 1, "missing: the head knows more")
+    elif not seen_expected:
+        damage = Damage(number + 1, "the expected head is not here")
+    return Verification(number, previous, damage or told.check(session))
+
+
+def _take_rows(told: audit_rows.Told, event: AuditEvent, details: AuditDetails) -> None:
+    if details.details is None or details.salt is None:
+        return
+    if event.action == _ERASED:
+        told.take_erased(event.entity_id, details.details["after"].get("rows", {}))
+    elif digests := details.details.get("rows"):
+        told.take(event.id, digests, salt=details.salt)
 
 
 def _damage_of(
@@ -205,30 +249,8 @@ _HASHED = (
 
 
 def _event_hash(event: dict[str, Any]) -> str:
-    values = [event[key] for key in _HASHED]
-    return hashlib.sha256(_canonical(_plain(values))).hexdigest()
+    return digest(plain([event[key] for key in _HASHED]))
 
 
 def _details_digest(salt: str, details: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical([salt, details])).hexdigest()
-
-
-def _canonical(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode()
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` as JSON knows it; moments in UTC, so that both databases hash alike."""
-    match value:
-        case dt.datetime():
-            return value.astimezone(dt.UTC).isoformat(timespec="microseconds")
-        case dt.date():
-            return value.isoformat()
-        case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            items = sorted(value) if isinstance(value, set | frozenset) else value
-            return [_plain(item) for item in items]
-        case _:
-            return value
+    return digest([salt, details])

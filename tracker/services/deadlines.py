@@ -115,6 +115,7 @@ def ask(
         before={"deadline": task.deadline},
         after={"change": change.id, "deadline": new, "precision": precision, "reason": reason},
         through="link" if by.channel is Channel.EMAIL_LINK else None,
+        rows=[change],
     )
     reminders.cancel_stale(session, task_id=task.id, now=now, timezone=timezone)
     return change
@@ -176,6 +177,7 @@ def decide(
         entity_id=task.id,
         before=before,
         after={"change": change.id, "deadline": task.deadline, "reason": reason},
+        rows=[change],
     )
     reminders.cancel_stale(session, task_id=task_id, now=now, timezone=timezone)
     return change
@@ -209,6 +211,7 @@ def lapse(session: Session, *, task: Task, by: Person, now: dt.datetime, timezon
         entity="task",
         entity_id=task.id,
         after={"change": change.id},
+        rows=[change],
     )
     reminders.cancel_stale(session, task_id=task.id, now=now, timezone=timezone)
     return True

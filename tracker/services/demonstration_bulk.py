@@ -20,7 +20,7 @@ from tracker.domain.roles import ACTOR_ROLES, Role
 from tracker.domain.status import Assessment, Channel, Kind, Precision, Status
 from tracker.models import Actor, Membership, StatusUpdate, Task, User
 from tracker.models.columns import Origin
-from tracker.services import audit
+from tracker.services import audit, audit_rows
 from tracker.services.demonstration_dates import Days
 
 BATCH: Final = 5_000
@@ -168,6 +168,7 @@ def add(
     _add_people(session, words, people, days)
     maker = _Maker(words, days, _members(session), _parents(session), _coordinator(session))
     existing = session.scalar(select(func.count()).select_from(Task)) or 0
+    last_ids = audit_rows.last_ids(session)
     for numbers in _batches(tasks):
         rows = [maker.measure(number, existing + number) for number in numbers]
         ids = _insert(session, Task, rows, "ref")
@@ -178,13 +179,11 @@ def add(
         ]
         session.execute(insert(_table(StatusUpdate)), updates)
         progress(numbers.stop)
-    audit.record(
+    audit.record_stored(
         session,
-        by=None,
         action="demonstration.enlarged",
-        entity="installation",
-        entity_id=1,
         after={"tasks": tasks, "people": people},
+        newer_than=last_ids,
     )
 
 

@@ -110,7 +110,7 @@ def append(
         on_behalf=is_on_behalf,
         channel=by.channel,
         created_at=now,
-        **({"status_before": task.status, "status_after": status} | said),
+        **({"status_before": task.status, "status_after": status, "evidence": []} | said),
     )
     session.add(update)
     if is_answer or status != task.status:
@@ -136,6 +136,7 @@ def append(
         before={name: before[name] for name in changed},
         after={"update": update.id} | {name: after[name] for name in changed} | words,
         through="link" if by.channel is Channel.EMAIL_LINK else None,
+        rows=[update],
     )
     reminders.cancel_stale(session, task_id=task.id, now=now, timezone=timezone)
     return update

@@ -256,5 +256,6 @@ def _move(
             "precision": change.new_precision,
             "reason": reason,
         },
+        rows=[change],
     )
     return change
