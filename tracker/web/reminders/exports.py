@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Iterable
-from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,34 +12,30 @@ from flask import get_template_attribute
 from tracker.domain.status import Precision
 from tracker.i18n import _, format_deadline
 from tracker.services.reminder_log import Entry
-from tracker.web import words
+from tracker.web import csv_export, words
 from tracker.web.context import timezone
 from tracker.web.reminders.forms import OUTCOMES
-
-BOM = "\ufeff"
-"""Without it Excel takes the letters æ, ø and å for others."""
 
 
 def head() -> str:
     """Give the names of the columns."""
-    return BOM + _line(
-        [
-            _("Task"),
-            _("Title"),
-            _("Receiver"),
-            _("For"),
-            _("As"),
-            _("E-mail"),
-            _("Why it comes"),
-            _("Day"),
-            _("Deadline"),
-            _("What happened"),
-            _("Reason"),
-            _("When"),
-            _("What the mail server said"),
-            _("May have arrived twice"),
-        ]
-    )
+    columns = [
+        _("Task"),
+        _("Title"),
+        _("Receiver"),
+        _("For"),
+        _("As"),
+        _("E-mail"),
+        _("Why it comes"),
+        _("Day"),
+        _("Deadline"),
+        _("What happened"),
+        _("Reason"),
+        _("When"),
+        _("What the mail server said"),
+        _("May have arrived twice"),
+    ]
+    return csv_export.head(columns)
 
 
 def lines(entries: Iterable[Entry]) -> str:
@@ -51,27 +45,26 @@ def lines(entries: Iterable[Entry]) -> str:
         for name in ("why", "audience_name", "reason_name")
     )
     zone = ZoneInfo(timezone())
-    return "".join(
-        _line(
-            [
-                entry.task.ref,
-                words.title(entry.task),
-                entry.receiver,
-                entry.absent,
-                audience(entry.audience),
-                entry.to_address,
-                why(entry.why, entry.step),
-                entry.send_on,
-                _deadline(entry),
-                _(OUTCOMES[entry.outcome]),
-                reason(entry.reason),
-                f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M}",
-                entry.answer,
-                _("yes") if entry.possibly_duplicate else "",
-            ]
-        )
+    rows = (
+        [
+            entry.task.ref,
+            words.title(entry.task),
+            entry.receiver,
+            entry.absent,
+            audience(entry.audience),
+            entry.to_address,
+            why(entry.why, entry.step),
+            entry.send_on,
+            _deadline(entry),
+            _(OUTCOMES[entry.outcome]),
+            reason(entry.reason),
+            f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M}",
+            entry.answer,
+            _("yes") if entry.possibly_duplicate else "",
+        ]
         for entry in entries
     )
+    return csv_export.lines(rows)
 
 
 def _deadline(entry: Entry) -> dt.date | str | None:
@@ -80,18 +73,3 @@ def _deadline(entry: Entry) -> dt.date | str | None:
     if entry.deadline != task.deadline or task.deadline_precision in {None, Precision.DAY}:
         return entry.deadline
     return format_deadline(task.deadline, task.deadline_precision) if task.deadline else None
-
-
-def _line(cells: Iterable[Any]) -> str:
-    line = StringIO()
-    csv.writer(line, delimiter=";").writerow([_harmless(cell) for cell in cells])
-    return line.getvalue()
-
-
-def _harmless(cell: Any) -> str:
-    """Return the cell as text that no spreadsheet takes for a formula."""
-    if isinstance(cell, dt.date):
-        return cell.isoformat()
-    text = "" if cell is None else str(cell)
-    is_number = isinstance(cell, int)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} and not is_number else text
