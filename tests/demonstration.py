@@ -76,7 +76,13 @@ def things(app: Flask, database: Database) -> dict[str, Any]:
             "scope": "all",
             "token": _token(answer_links.address(link, base_url="", secret_key=key)),
             "unsubscribe": _token(
-                preferences.address(4, tuple(OptionalKind), base_url="", secret_key=key)
+                preferences.address(
+                    4,
+                    tuple(OptionalKind),
+                    mailed_at=tracker_of(app).now(),
+                    base_url="",
+                    secret_key=key,
+                )
             ),
         }
 

@@ -171,9 +171,7 @@ def before_the_log_knew_rows(database: Database) -> tuple[Scene, int, int]:
         update = make.update(
             session, scene.task, scene.kari, comment="Vi er i gang.", hindrances=["funding"]
         ).id
-        request = make.deadline_change(
-            session, scene.task, LATER, requested_by_id=scene.kari.id
-        ).id
+        request = make.deadline_change(session, scene.task, LATER, requested_by_id=scene.kari.id).id
     migrations.downgrade(database, "0002")
     migrations.upgrade(database)
     return scene, update, request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +19,13 @@ from tests.client import Client, Clock
 from tests.mails import only_mail
 from tests.smtp_server import SmtpServer
 from tracker.db import Database
+from tracker.domain.errors import ConflictError
 from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Person
 from tracker.domain.status import Status
 from tracker.mail.smtp import SmtpSender
-from tracker.models import DeclinedMail, Reminder, User
-from tracker.services import delivery, preferences
+from tracker.models import AuditEvent, DeclinedMail, Reminder, User
+from tracker.services import delivery, preferences, signed
 from tracker.services.delivery import Counts
 
 Sign = Callable[[User | Person], Client]
@@ -59,6 +61,12 @@ def _line(session: Session, user: User, step: str) -> Reminder:
         created_at=make.NOW,
     )
     return mails.line(task, step, occurrence=str(confirmed.id))
+
+
+def address(user: User, secret_key: str, *, mailed_at: dt.datetime = make.NOW) -> str:
+    return preferences.address(
+        user.id, ["decisions"], mailed_at=mailed_at, base_url="", secret_key=secret_key
+    )
 
 
 def declined(database: Database) -> set[str]:
@@ -116,13 +124,11 @@ def test_a_mail_that_must_come_offers_nothing_to_switch_off(
 def test_an_address_that_we_did_not_make_switches_nothing_off(
     database: Database, kari: User, client: Client, settings: Settings
 ) -> None:
-    forged = preferences.address(
-        kari.id, ["decisions"], base_url="", secret_key="somebody else's key"
-    )
+    forged = address(kari, "somebody else's key")
     for path in (forged, "/unsubscribe/x"):
         assert client.get(path).status_code == 404
         assert client.post(path).status_code == 404
-    good = preferences.address(kari.id, ["decisions"], base_url="", secret_key=settings.secret_key)
+    good = address(kari, settings.secret_key)
     with database.session(write=True) as session:
         session.get_one(User, kari.id).active = False
     assert client.post(good).status_code == 404
@@ -145,9 +151,7 @@ def test_preferences_are_chosen_on_the_account_and_say_what_always_comes(
 def test_the_address_in_a_mail_says_where_that_is_switched_off_already(
     database: Database, settings: Settings, kari: User, client: Client
 ) -> None:
-    kinds = [OptionalKind.COPIES]
-    key = settings.secret_key
-    path = preferences.address(kari.id, kinds, base_url="", secret_key=key)
+    path = address(kari, settings.secret_key)
     assert "Vil du slippe dette" in html.text(client.page(path))
     assert client.post(path).status_code == 200
     assert "Vil du slippe dette" not in html.text(client.page(path))
@@ -160,9 +164,91 @@ def test_two_clicks_at_once_switch_off_both_kinds(database: Database, kari: User
         together.wait()
         with database.session(write=True) as session:
             person = make.person_of(session, kari)
-            found = preferences.Unsubscription(person, kari.email, frozenset({kind}))
+            found = preferences.Unsubscription(
+                person, kari.email, frozenset({kind}), is_expired=False
+            )
             preferences.unsubscribe(session, found=found)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(click, (OptionalKind.DECISIONS, OptionalKind.COPIES)))
     assert declined(database) == {"decisions", "copies"}
+
+
+def test_what_is_switched_off_by_link_is_recorded_as_done_through_the_link(
+    database: Database, settings: Settings, kari: User, client: Client, as_user: Sign
+) -> None:
+    client.post(address(kari, settings.secret_key))
+    as_user(kari).submit("/account/mail", wanted=["decisions"])
+    with database.session(write=False) as session:
+        events = session.execute(
+            select(AuditEvent.actor, AuditEvent.user_id)
+            .where(AuditEvent.action == "mail.preferences")
+            .order_by(AuditEvent.id)
+        )
+        assert [tuple(event) for event in events] == [("link", kari.id), ("user", kari.id)]
+
+
+def test_an_address_in_a_mail_expires_after_60_days_and_leads_to_the_accounts_mail_settings(
+    database: Database, settings: Settings, kari: User, client: Client, now: Clock
+) -> None:
+    path = address(kari, settings.secret_key)
+    now.now = make.NOW + dt.timedelta(days=60) - dt.timedelta(seconds=1)
+    assert client.get(path).status_code == 200
+
+    now.now = make.NOW + dt.timedelta(days=60)
+    answer = client.get(path)
+    assert answer.status_code == 410
+    assert "Lenken har gått ut" in answer.text
+    assert 'href="/account/mail"' in answer.text
+    assert "/sign-in" in client.get("/account/mail").headers["Location"]
+
+
+def test_one_click_on_an_expired_address_changes_nothing(
+    database: Database, settings: Settings, kari: User, client: Client, now: Clock
+) -> None:
+    path = address(kari, settings.secret_key)
+    now.now = make.NOW + dt.timedelta(days=60)
+    answer = client.post(path, data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 410
+    assert "Lenken har gått ut" in answer.text
+    assert declined(database) == set()
+    with database.session(write=False) as session:
+        assert session.scalars(select(AuditEvent)).all() == []
+        found = preferences.read(
+            session, token=path.rpartition("/")[2], secret_key=settings.secret_key, now=now()
+        )
+        with pytest.raises(ConflictError):
+            preferences.unsubscribe(session, found=found)
+
+
+def test_an_address_mailed_before_they_held_a_time_works_until_february_2027(
+    database: Database, settings: Settings, kari: User, client: Client, now: Clock
+) -> None:
+    token = signed.serializer("unsubscribe", settings.secret_key).dumps([kari.id, "copies"])
+    now.now = dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
+    assert client.post(f"/unsubscribe/{token}").status_code == 410
+    assert declined(database) == set()
+    now.now -= dt.timedelta(seconds=1)
+    assert client.post(f"/unsubscribe/{token}").status_code == 200
+    assert declined(database) == {"copies"}
+
+
+def test_the_time_of_an_address_is_that_of_its_mail(
+    database: Database,
+    server: SmtpServer,
+    deliver: Callable[[], Counts],
+    kari: User,
+    settings: Settings,
+) -> None:
+    mailed(database, kari, deliver, "confirmed")
+    body = server.received[0].message.get_body(("plain",))
+    assert body is not None
+    token = body.get_content().partition("/unsubscribe/")[2].split()[0]
+    with database.session(write=False) as session:
+        mailed_at = only_mail(database).created_at
+        for after, is_expired in ((0, True), (-1, False)):
+            moment = mailed_at.replace(microsecond=0) + dt.timedelta(days=60, seconds=after)
+            found = preferences.read(
+                session, token=token, secret_key=settings.secret_key, now=moment
+            )
+            assert found.is_expired is is_expired

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from tracker.models import AnswerLink, OutgoingEmail
 from tracker.services import signed
 
-LIFETIME: Final = dt.timedelta(days=60)
 _PURPOSE: Final = "answer-link"
 
 
@@ -64,7 +63,7 @@ def issue(
             "actor_id": email.actor_id,
             "nonce": signed.new_nonce(),
             "created_at": now,
-            "expires_at": now + LIFETIME,
+            "expires_at": now + signed.LIFETIME,
         }
         for email, task_ids in tasks_of.values()
         for task_id in task_ids

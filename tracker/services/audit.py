@@ -1,8 +1,8 @@
 """The audit log: who changed what and when, as a chain of hashes that shows tampering.
 
-An event about a status update or a deadline change holds a digest of that row too, so that
-tampering with what the log speaks of shows as well. `record` only notes an event; `write_pending` writes the notes as the last statements before the
-commit, in one order for all processes, because it locks the head of the chain.
+`record` only notes an event; `write_pending` writes the notes as the last statements before the
+commit, in one order for all processes, because it locks the head of the chain. An event about a
+status update or a deadline change holds a digest of that row, so that a changed row shows too.
 """
 
 from __future__ import annotations

@@ -168,6 +168,7 @@ class Digests:
             unsubscribe_url = preferences.address(
                 receiver.id,
                 optional,
+                mailed_at=email.created_at,
                 base_url=self._settings.base_url,
                 secret_key=self._settings.secret_key,
             )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from itsdangerous import BadSignature
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.errors import NotFoundError
+from tracker.domain.errors import ConflictError, NotFoundError
 from tracker.domain.reminder_steps import OptionalKind
 from tracker.domain.roles import Person
 from tracker.models import DeclinedMail, User
 from tracker.services import audit, sessions, signed
 
 _PURPOSE: Final = "unsubscribe"
+_WITHOUT_TIME_UNTIL: Final = dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
+"""Addresses mailed before they held the time of their mail; after this day all are too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Unsubscription:
     person: Person
     email: str
     kinds: frozenset[OptionalKind]
+    is_expired: bool
 
 
 def declined(session: Session, *, by: Person) -> frozenset[OptionalKind]:
@@ -40,8 +44,14 @@ def offered(by: Person) -> frozenset[OptionalKind]:
     return kinds if by.is_coordinator else kinds - {OptionalKind.UNSETTLED}
 
 
-def decline(session: Session, *, by: Person, kinds: Collection[OptionalKind]) -> None:
-    """Let `by` do without exactly `kinds`."""
+def decline(
+    session: Session,
+    *,
+    by: Person,
+    kinds: Collection[OptionalKind],
+    through: Literal["link"] | None = None,
+) -> None:
+    """Let `by` do without exactly `kinds`; `through` the address in a mail, or signed in."""
     _one_at_a_time(session, by)
     before = declined(session, by=by)
     if before == set(kinds):
@@ -56,14 +66,20 @@ def decline(session: Session, *, by: Person, kinds: Collection[OptionalKind]) ->
         entity_id=by.user_id,
         before={"declined": sorted(before)},
         after={"declined": sorted(kinds)},
+        through=through,
     )
 
 
 def unsubscribe(session: Session, *, found: Unsubscription) -> None:
-    """Switch off what the address in the mail says, besides what is off already."""
+    """Switch off what the address in the mail says, besides what is off already.
+
+    Raises ConflictError where the address has expired.
+    """
+    if found.is_expired:
+        raise ConflictError("link_not_open")
     _one_at_a_time(session, found.person)
     kinds = declined(session, by=found.person) | found.kinds
-    decline(session, by=found.person, kinds=kinds)
+    decline(session, by=found.person, kinds=kinds, through="link")
 
 
 def _one_at_a_time(session: Session, by: Person) -> None:
@@ -71,22 +87,40 @@ def _one_at_a_time(session: Session, by: Person) -> None:
     session.execute(select(User.id).where(User.id == by.user_id).with_for_update())
 
 
-def address(user_id: int, kinds: Collection[str], *, base_url: str, secret_key: str) -> str:
+def address(
+    user_id: int,
+    kinds: Collection[str],
+    *,
+    mailed_at: dt.datetime,
+    base_url: str,
+    secret_key: str,
+) -> str:
     """Return the address that switches `kinds` off for a person (RFC 8058)."""
-    token = signed.serializer(_PURPOSE, secret_key).dumps([user_id, *sorted(kinds)])
+    named = [user_id, int(mailed_at.timestamp()), *sorted(kinds)]
+    token = signed.serializer(_PURPOSE, secret_key).dumps(named)
     return f"{base_url}/unsubscribe/{token}"
 
 
-def read(session: Session, *, token: str, secret_key: str) -> Unsubscription:
+def read(session: Session, *, token: str, secret_key: str, now: dt.datetime) -> Unsubscription:
     """Return what `token` from an address switches off; raises NotFoundError.
 
     The address of somebody who was deactivated does nothing any more.
     """
     try:
-        user_id, *kinds = signed.serializer(_PURPOSE, secret_key).loads(token)
+        user_id, *rest = signed.serializer(_PURPOSE, secret_key).loads(token)
     except BadSignature:
         raise NotFoundError("no_such_link") from None
     user = session.get(User, user_id)
     if user is None or not user.active:
         raise NotFoundError("no_such_link")
-    return Unsubscription(sessions.person_of(user), user.email, frozenset(map(OptionalKind, kinds)))
+    match rest:
+        case [int(mailed_at), *kinds]:
+            expires_at = dt.datetime.fromtimestamp(mailed_at, dt.UTC) + signed.LIFETIME
+        case kinds:
+            expires_at = _WITHOUT_TIME_UNTIL
+    return Unsubscription(
+        person=sessions.person_of(user),
+        email=user.email,
+        kinds=frozenset(map(OptionalKind, kinds)),
+        is_expired=now >= expires_at,
+    )

@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 from tracker.domain.reminder_steps import OptionalKind
 from tracker.i18n import _, set_locale
 from tracker.services import preferences
+from tracker.services.preferences import Unsubscription
 from tracker.web import access
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import PreferencesForm
-from tracker.web.context import db, person, tracker
+from tracker.web.context import db, now, person, tracker
 from tracker.web.forms import attempt
 from tracker.web.words import OPTIONAL_MAIL
 
@@ -41,27 +42,34 @@ def mail_preferences() -> ResponseReturnValue:
 
 @blueprint.get("/unsubscribe/<token>")
 @access.public
-def unsubscribe(token: str) -> str:
+def unsubscribe(token: str) -> tuple[str, int]:
     """Show what the address in a mail switches off; looking changes nothing."""
-    return _page(token, is_done=False)
+    found = _read(token)
+    return _page(found, is_done=found.kinds <= preferences.declined(db(), by=found.person))
 
 
 @blueprint.post("/unsubscribe/<token>")
 @access.public
-def unsubscribe_now(token: str) -> str:
+def unsubscribe_now(token: str) -> tuple[str, int]:
     """Switch it off: for the button, and for a mail program's one click (RFC 8058)."""
-    found = preferences.read(db(), token=token, secret_key=tracker().settings.secret_key)
-    preferences.unsubscribe(db(), found=found)
-    return _page(token, is_done=True)
+    found = _read(token)
+    if not found.is_expired:
+        preferences.unsubscribe(db(), found=found)
+    return _page(found, is_done=True)
 
 
-def _page(token: str, *, is_done: bool) -> str:
-    found = preferences.read(db(), token=token, secret_key=tracker().settings.secret_key)
+def _read(token: str) -> Unsubscription:
+    return preferences.read(db(), token=token, secret_key=tracker().settings.secret_key, now=now())
+
+
+def _page(found: Unsubscription, *, is_done: bool) -> tuple[str, int]:
     set_locale(found.person.locale)
-    return render_template(
+    if found.is_expired:
+        return render_template("accounts/unsubscribe_expired.html"), HTTPStatus.GONE
+    html = render_template(
         "accounts/unsubscribe.html",
-        token=token,
         email=found.email,
         kinds=[OPTIONAL_MAIL[kind] for kind in sorted(found.kinds)],
-        is_done=is_done or found.kinds <= preferences.declined(db(), by=found.person),
+        is_done=is_done,
     )
+    return html, HTTPStatus.OK
