@@ -13,6 +13,7 @@ from tracker import clock
 from tracker.db import Database
 from tracker.models import AuditDetails, AuditEvent
 from tracker.services import audit
+from tracker.services.audit_rows import Damage
 
 LONG_AGO = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 TRIGGERS = (
@@ -142,7 +143,7 @@ def test_reordered_events_are_found(database: Database) -> None:
     _tamper(database, swap)
     damage = _verify(database).damage
 
-    assert damage == audit.Damage(1, "changed")
+    assert damage == Damage(1, "changed")
 
 
 def test_a_cut_tail_shows_against_a_head_kept_outside(database: Database) -> None:
@@ -151,7 +152,7 @@ def test_a_cut_tail_shows_against_a_head_kept_outside(database: Database) -> Non
     _record(database, 3)
 
     assert _verify(database, kept_outside).damage is None
-    assert _verify(database, "f" * 64).damage == audit.Damage(4, "the expected head is not here")
+    assert _verify(database, "f" * 64).damage == Damage(4, "the expected head is not here")
 
 
 def test_erasing_empties_the_details_and_the_chain_still_holds(database: Database) -> None:

@@ -13,7 +13,7 @@ from tracker.domain.status import Assessment, Precision
 from tracker.domain.updates import Answer, Author
 from tracker.models import AuditEvent
 from tracker.services import audit, audit_rows, closing, deadlines, migrations, updates
-from tracker.services.audit import Damage
+from tracker.services.audit_rows import Damage
 
 EVIDENCE = "https://example.org/notat"
 LATER = TODAY + 200 * DAY
@@ -182,7 +182,7 @@ def test_rows_of_before_are_covered_by_one_event_of_the_upgrade(database: Databa
     with database.session(write=False) as session:
         [event] = session.scalars(select(AuditEvent))
         assert event.action == "audit.baseline"
-        rows = event.details.details["rows"]
+        rows = (event.details.details or {})["rows"]
         assert {name: list(found) for name, found in rows.items()} == {
             "status_updates": [str(update)],
             "deadline_changes": [str(request)],

@@ -211,7 +211,7 @@ def test_nobody_who_reads_the_log_learns_what_a_report_has_to_quote(
     server.script.content = [f"250 2.6.0 {message_id} [InternalId=1] Queued mail"]
     deliver()
     with database.session(write=True) as session:
-        reader = make.user(session)
+        reader = make.user(session, role=Role.COORDINATOR)
     for path in ("/reminders/log", "/reminders/log.csv", "/tasks/1"):
         assert message_id.strip("<>") not in as_user(reader).get(path).text
     assert "InternalId" in as_user(reader).get("/reminders/log.csv").text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -16,7 +16,7 @@ from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.models import Absence, Meeting, Membership, Task, User
 from tracker.models.tasks import OPEN
-from tracker.services import audit, installation, meetings
+from tracker.services import audit, installation, meetings, privacy
 from tracker.services.tasks import LARGEST_ID, visible_to
 
 FURTHEST: Final = dt.timedelta(days=366)
@@ -69,16 +69,22 @@ def coming(session: Session, *, user_id: int, today: dt.date) -> Sequence[Absenc
     ).all()
 
 
-def soon(session: Session, *, user_id: int | None, today: dt.date) -> Absence | None:
-    """Return the absence of a person that is or begins soon, to be shown beside their tasks."""
-    return first(session, *_soon(user_id=user_id, today=today, soon=today + SOON))
+def soon(session: Session, *, by: Person, user_id: int | None, today: dt.date) -> Absence | None:
+    """Return the absence of a person that is or begins soon, to be shown beside their tasks.
+
+    None too where `by` may not know of it.
+    """
+    who = privacy.values(by)
+    return first(session, *_soon(user_id=user_id, today=today, soon=today + SOON, **who))
 
 
 @prepared
-def _soon(*, user_id: int | None, today: dt.date, soon: dt.date) -> Select[Absence]:
+def _soon(*, user_id: int | None, today: dt.date, soon: dt.date, **who: Any) -> Select[Absence]:
+    known = or_(privacy.knows(person=Absence.user_id, **who), Absence.substitute_id == who["by_id"])
     return (
         _lasting()
         .where(Absence.user_id == user_id, Absence.last_on >= today, Absence.first_on <= soon)
+        .where(known)
         .options(joinedload(Absence.user), joinedload(Absence.substitute))
         .order_by(Absence.first_on, Absence.id)
         .limit(1)

@@ -72,7 +72,7 @@ def _digest(salt: str, name: str, content: Mapping[str, Any]) -> str:
 
 def _content(values: Mapping[str, Any], evidence: list[tuple[str, str]]) -> dict[str, Any]:
     """Return what counts of a row. Left out is what is empty, as a column added later would be."""
-    content = plain(values | {"evidence": evidence})
+    content = plain({**values, "evidence": evidence})
     return {name: value for name, value in content.items() if value}
 
 

@@ -113,7 +113,7 @@ def _lines(
     if task_ids is None:
         return None
     finds = (find for tasks in foresight.tasks(task_ids) for find in foresight.finds(tasks, *shown))
-    return only.of(list(lines(session, finds)))
+    return only.of(list(lines(session, finds, by=only.by)))
 
 
 def _weeks(days: list[Day]) -> list[list[Day | None]]:

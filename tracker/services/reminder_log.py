@@ -1,4 +1,8 @@
-"""What was planned and sent, to whom, and what the mail server said: proof beside each task."""
+"""What was planned and sent, to whom, and what the mail server said: proof beside each task.
+
+Addresses, what the server said (which may hold one) and who got it for somebody away are told to
+those alone who may know them (`privacy`); others read whose the reminder was.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.db import prepared
 from tracker.domain.reminder_steps import days_or_kind
 from tracker.domain.roles import Person
 from tracker.models import Actor, OutgoingEmail, Reminder, ReminderRun, Task, User
-from tracker.services import outbox, paging
+from tracker.services import outbox, paging, privacy
 from tracker.services.tasks import visible_to
 
 PAGE_SIZE: Final = 50
@@ -40,7 +44,7 @@ class Filters:
 
     outcome: Outcome | None = None
     receiver: str = ""
-    """A part of the name or address."""
+    """A part of the name, or of an address that the reader may know."""
     ref: str = ""
     person_id: int | None = None
     first: dt.date | None = None
@@ -111,7 +115,8 @@ def page(
     newer_than: int | None = None,
 ) -> Page:
     """Return a page of the log; the ids are those of the reminders on the page before or after."""
-    wanted = _entries(visible_to(by)).where(*_conditions(filters))
+    known = _known(**privacy.values(by))
+    wanted = _entries(visible_to(by), known).where(*_conditions(filters, known))
     counted = wanted.with_only_columns(Reminder.id).limit(COUNTED + 1).subquery()
     total = session.scalars(select(func.count()).select_from(counted)).one()
     wanted = paging.newest_first(wanted, Reminder.id, older_than=older_than, newer_than=newer_than)
@@ -132,15 +137,14 @@ def page(
 
 def of_task(session: Session, *, by: Person, task_id: int) -> list[Entry]:
     """Return the last reminders about a task, newest first, without those never sent."""
-    return [
-        _entry(row) for row in session.execute(*_newest_of_task(visible_to(by), task_id=task_id))
-    ]
+    newest = _newest_of_task(visible_to(by), task_id=task_id, **privacy.values(by))
+    return [_entry(row) for row in session.execute(*newest)]
 
 
 @prepared
-def _newest_of_task(visible: Select[Task], *, task_id: int) -> Select[*tuple[Any, ...]]:
+def _newest_of_task(visible: Select[Task], *, task_id: int, **who: Any) -> Select[*tuple[Any, ...]]:
     return (
-        _entries(visible)
+        _entries(visible, _known(**who))
         .where(Reminder.task_id == task_id, Reminder.state != "superseded")
         .order_by(Reminder.id.desc())
         .limit(OF_TASK)
@@ -175,7 +179,15 @@ def last_runs(session: Session, *, limit: int) -> list[RunCounts]:
     return [RunCounts(run, sent, waiting, failed) for run, sent, waiting, failed in rows]
 
 
-def _entries(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
+def _known(**who: Any) -> ColumnElement[bool]:
+    """Return the condition under which the reader may know the receiver, or is the substitute."""
+    return or_(
+        privacy.knows(person=Reminder.user_id, mailbox_of=Reminder.actor_id, **who),
+        _Substitute.id == who["by_id"],
+    )
+
+
+def _entries(visible: Select[Task], known: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return (
         visible.join(Reminder, Reminder.task_id == Task.id)
         .outerjoin(OutgoingEmail, OutgoingEmail.id == Reminder.email_id)
@@ -197,11 +209,12 @@ def _entries(visible: Select[Task]) -> Select[*tuple[Any, ...]]:
             OutgoingEmail.possibly_duplicate,
             _NEXT_ATTEMPT.label("next_attempt_at"),
             _OUTCOME.label("outcome"),
+            known.label("is_known"),
         )
     )
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def _conditions(filters: Filters, known: ColumnElement[bool]) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.outcome is None:
         found.append(Reminder.state != "superseded")
@@ -209,10 +222,13 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         found.append(_OUTCOME.in_([filters.outcome]))
     if filters.receiver:
         part = filters.receiver.strip().lower()
-        columns = (User.name, Actor.name, User.email, Actor.email, _Substitute.name)
-        found.append(
-            or_(*(func.lower(column).contains(part, autoescape=True) for column in columns))
-        )
+
+        def one_holds(*columns: Any) -> ColumnElement[bool]:
+            return or_(*(func.lower(one).contains(part, autoescape=True) for one in columns))
+
+        # A search finds no more than the reader is told.
+        told = and_(known, one_holds(User.email, Actor.email, _Substitute.name))
+        found.append(or_(one_holds(User.name, Actor.name), told))
     if filters.person_id is not None:
         found.append(Reminder.user_id == filters.person_id)
     if filters.first is not None:
@@ -227,11 +243,12 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 def _entry(row: Any) -> Entry:
     reminder: Reminder = row.Reminder
     on = row.local_date or reminder.send_on
+    substitute = row.substitute if row.is_known else None
     return Entry(
         id=reminder.id,
         task=row.Task,
-        receiver=row.substitute or row.receiver,
-        absent=row.receiver if row.substitute else "",
+        receiver=substitute or row.receiver,
+        absent=row.receiver if substitute else "",
         person_id=reminder.user_id,
         audience=reminder.audience,
         step=reminder.step,
@@ -241,8 +258,8 @@ def _entry(row: Any) -> Entry:
         outcome=Outcome(row.outcome),
         reason=reminder.reason,
         at=reminder.settled_at or reminder.created_at,
-        to_address=row.to_address,
-        answer=row.answer,
+        to_address=row.to_address if row.is_known else None,
+        answer=row.answer if row.is_known else None,
         possibly_duplicate=bool(row.possibly_duplicate),
         next_attempt_at=row.next_attempt_at,
     )

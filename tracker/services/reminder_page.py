@@ -16,7 +16,7 @@ from config import Settings
 from tracker.domain.calendar import DAY, Calendar
 from tracker.domain.roles import Person
 from tracker.models import Actor, Task, User
-from tracker.services import absences, reminder_audiences, reminder_candidates
+from tracker.services import absences, privacy, reminder_audiences, reminder_candidates
 from tracker.services.closed_days import calendar
 from tracker.services.reminder_audiences import Receivers
 from tracker.services.reminder_preview import Coming, Foresight, lines
@@ -53,7 +53,7 @@ class Filters:
     owner_id: int | None = None
     """The actor whose tasks it is about; None: anybody's."""
     text: str = ""
-    """A part of the receiver's name or address, or a task's reference."""
+    """A part of the receiver's name, or of an address that the reader may know, or a reference."""
     day: dt.date | None = None
     """The one day to show; None: all, or the first of them where that is too much."""
     after: tuple[dt.date, int] | None = None
@@ -83,8 +83,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """What the filters mean: which tasks to look at, and which lines to keep."""
+    """What the filters mean for a reader: which tasks to look at, and which lines to keep."""
 
+    by: Person
     sought: dict[str, Any] = field(default_factory=dict)
     keeps: tuple[Callable[[Coming], bool], ...] = ()
 
@@ -119,7 +120,7 @@ def page(
             [
                 line
                 for tasks in foresight.tasks(few)
-                for line in lines(session, foresight.finds(tasks, first, last))
+                for line in lines(session, foresight.finds(tasks, first, last), by=by)
             ]
         )
         if len(coming) <= MOST:
@@ -146,7 +147,7 @@ def _fill(
     place = {task_id: number for number, task_id in enumerate(task_ids)}
     shown: list[Coming] = []
     for tasks in foresight.tasks(task_ids, LOOKED_AT):
-        found = wanted.of(list(lines(session, foresight.finds(tasks, day, day))))
+        found = wanted.of(list(lines(session, foresight.finds(tasks, day, day), by=wanted.by)))
         shown += sorted(found, key=lambda line: place[line.task.id])
         if len(shown) > PAGE_SIZE and shown[-1].task != shown[PAGE_SIZE - 1].task:
             break
@@ -186,11 +187,11 @@ def only(session: Session, by: Person, filters: Filters, *, first: dt.date) -> O
         sought["owner_ids"] = owner_ids
         keeps.append(lambda line: line.task.owner_id in owner_ids)
     if wanted and filters.whose != Whose.MINE:
-        sought["receivers"] = _receivers_named(session, wanted, first)
+        sought["receivers"] = _receivers_named(session, wanted, by, first)
         sought["task_id"] = session.scalar(
             visible_to(by).with_only_columns(Task.id).where(func.lower(Task.ref) == wanted)
         )
-    return Only(sought, tuple(keeps))
+    return Only(by, sought, tuple(keeps))
 
 
 def _is_mine(line: Coming, user_id: int) -> bool:
@@ -205,14 +206,23 @@ def _is_named(line: Coming, wanted: str) -> bool:
     return wanted in names or wanted == line.task.ref.lower()
 
 
-def _receivers_named(session: Session, wanted: str, first: dt.date) -> Receivers:
+def _receivers_named(session: Session, wanted: str, by: Person, first: dt.date) -> Receivers:
     # SQLite's lower() knows no letters beyond z, so the names are read.
-    found: list[list[int]] = []
+    named: list[list[int]] = []
+    known: list[set[int]] = []
     for model in (User, Actor):
-        rows = session.execute(select(model.id, model.name, model.email))
-        found.append(
-            [row_id for row_id, name, email in rows if wanted in f"{name}\n{email or ''}".lower()]
+        rows = session.execute(
+            select(model.id, model.name, model.email, privacy.is_known(model, by))
+        ).all()
+        known.append({row_id for row_id, _name, _email, is_known in rows if is_known})
+        named.append(
+            [
+                row_id
+                for row_id, name, email, is_known in rows
+                if wanted in name.lower() or (is_known and wanted in (email or "").lower())
+            ]
         )
-    users, mailboxes = found
-    users += sorted(absences.stood_in_for(session, user_ids=users, from_on=first))
+    (users, mailboxes), (known_users, _) = named, known
+    absent = absences.stood_in_for(session, user_ids=users, from_on=first)
+    users += sorted(absent & known_users)
     return reminder_audiences.receivers(session, user_ids=users, mailboxes=mailboxes)

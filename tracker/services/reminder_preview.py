@@ -19,8 +19,15 @@ from tracker.domain.reminder_facts import TaskFacts
 from tracker.domain.reminder_rules import RuleBook
 from tracker.domain.reminder_steps import Section, days_or_kind
 from tracker.domain.reminders import Find, Line
+from tracker.domain.roles import Person
 from tracker.models import Actor, Task, User
-from tracker.services import absences, reminder_candidates, reminder_facts, reminder_rules
+from tracker.services import (
+    absences,
+    privacy,
+    reminder_candidates,
+    reminder_facts,
+    reminder_rules,
+)
 from tracker.services.closed_days import calendar
 from tracker.services.reminder_candidates import Sought
 from tracker.services.reminder_facts import REACHABLE, portions
@@ -48,6 +55,9 @@ class Receiver(NamedTuple):
     addressee: str
     name: str
     email: str
+    """Empty where the reader may not know it."""
+    is_known: bool
+    """Whether the reader may know the address and absences."""
 
 
 class StandIn(NamedTuple):
@@ -64,7 +74,7 @@ class Coming:
     send_on: dt.date
     receiver: Receiver
     stand_in: StandIn | None
-    """Who gets it because the receiver is away then."""
+    """Who gets it because the receiver is away then, where the reader may know that."""
     task: ComingTask
     audience: str
     step: str
@@ -91,7 +101,7 @@ def preview(
             for tasks in foresight.tasks(task_ids)
             for found in foresight.finds(tasks, part.first, part.last)
         ]
-        yield from lines(session, finds)
+        yield from lines(session, finds, by=None)
 
 
 class Foresight:
@@ -160,15 +170,20 @@ class Foresight:
         return ((day, find) for day, find in coming if day >= first)
 
 
-def lines(session: Session, finds: Iterable[tuple[dt.date, Find]]) -> Iterator[Coming]:
-    """Give the digests' lines by day, then by receiver and as in the digest."""
+def lines(
+    session: Session, finds: Iterable[tuple[dt.date, Find]], *, by: Person | None
+) -> Iterator[Coming]:
+    """Give the digests' lines by day, then by receiver and as in the digest.
+
+    They say no more of addresses and absences than `by` may know; None is the system itself.
+    """
     by_day: defaultdict[dt.date, list[Find]] = defaultdict(list)
     for day, find in finds:
         by_day[day].append(find)
     receivers = _receivers(
-        session, {find.key.addressee for found in by_day.values() for find in found}
+        session, {find.key.addressee for found in by_day.values() for find in found}, by
     )
-    stand_ins = _StandIns(session, by_day)
+    stand_ins = _StandIns(session, by_day, by)
     in_order = [
         (day, receivers[addressee], line)
         for day in sorted(by_day)
@@ -198,7 +213,8 @@ def _parts(session: Session, sought: Sought) -> Iterator[tuple[Sought, list[int]
 class _StandIns:
     """Who gets the mail of those who are away on some days."""
 
-    def __init__(self, session: Session, days: Collection[dt.date]) -> None:
+    def __init__(self, session: Session, days: Collection[dt.date], by: Person | None) -> None:
+        self._by_id = by.user_id if by else None
         self._away = absences.within(session, first=min(days), last=max(days)) if days else []
         substitutes = {one.substitute_id for one in self._away}
         self._names: dict[int, str] = {}
@@ -213,7 +229,9 @@ class _StandIns:
             return None
         away = {one.user_id: one for one in self._away if one.first_on <= day <= one.last_on}
         instead = stand_in(int(number), away=away, reachable=self._names)
-        return StandIn(instead, self._names[instead]) if instead != int(number) else None
+        if instead == int(number) or not (receiver.is_known or instead == self._by_id):
+            return None
+        return StandIn(instead, self._names[instead])
 
 
 def _coming(
@@ -241,7 +259,9 @@ def _tasks(session: Session, task_ids: Collection[int]) -> dict[int, ComingTask]
     return {row.id: ComingTask(*row) for row in rows}
 
 
-def _receivers(session: Session, addressees: Iterable[str]) -> dict[str, Receiver]:
+def _receivers(
+    session: Session, addressees: Iterable[str], by: Person | None
+) -> dict[str, Receiver]:
     ids: defaultdict[str, list[int]] = defaultdict(list)
     for addressee in sorted(addressees):
         prefix, _, number = addressee.partition(":")
@@ -250,9 +270,12 @@ def _receivers(session: Session, addressees: Iterable[str]) -> dict[str, Receive
     for prefix, model in (("user", User), ("actor", Actor)):
         for some in portions(ids[prefix]):
             rows = session.execute(
-                select(model.id, model.name, model.email).where(model.id.in_(some))
+                select(model.id, model.name, model.email, privacy.is_known(model, by)).where(
+                    model.id.in_(some)
+                )
             )
-            for row_id, name, email in rows:
+            for row_id, name, email, is_known in rows:
                 addressee = f"{prefix}:{row_id}"
-                found[addressee] = Receiver(addressee, name, email or "")
+                known_email = email or "" if is_known else ""
+                found[addressee] = Receiver(addressee, name, known_email, is_known)
     return found

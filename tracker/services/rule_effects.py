@@ -81,15 +81,21 @@ def foresee(
         return found
 
     before, after = lines(book), lines(book.with_rules(scope, rules))
+
+    def shown(found: dict[_Key, tuple[dt.date, Find]], keys: list[_Key]) -> list[Coming]:
+        # Only the secretariat may change rules, so nothing is kept from the reader.
+        some = [found[key] for key in keys[:SHOWN]]
+        return list(reminder_preview.lines(session, some, by=None))
+
     new, gone = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
     return Effect(
         now=_volume(before),
         then=_volume(after),
         first=first,
         at_once=sum(day == first for day, _, _ in new),
-        new=list(reminder_preview.lines(session, [after[key] for key in new[:SHOWN]])),
+        new=shown(after, new),
         new_total=len(new),
-        gone=list(reminder_preview.lines(session, [before[key] for key in gone[:SHOWN]])),
+        gone=shown(before, gone),
         gone_total=len(gone),
     )
 

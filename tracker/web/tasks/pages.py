@@ -79,7 +79,7 @@ def show(task_id: int) -> str:
         "tasks/show.html",
         detail=detail,
         changes=history.changes,
-        away=absences.soon(db(), user_id=detail.task.responsible_id, today=today()),
+        away=absences.soon(db(), by=person(), user_id=detail.task.responsible_id, today=today()),
         rules=reminder_rules.book(db()).of(task_id, detail.task.kind, detail.task.owner_id),
         snoozes=snoozes.of_task(db(), task_id=task_id, today=today()),
         may_pause=snoozes.may_pause(db(), by=person(), task=detail.task),
