@@ -219,3 +219,22 @@ def test_reading_it_writes_nothing_and_takes_as_many_queries_for_many_tasks_as_f
         client.get(path)
     assert len(many) == len(few)
     assert all(query.startswith("SELECT") for query in many)
+
+
+def test_a_name_with_signs_that_separate_is_escaped_wherever_it_stands(
+    as_user: Sign, client: Client, case: Case, database: Database
+) -> None:
+    name = 'Berg, Kari; "x" \\ y\nSUMMARY:z'
+    with database.session(write=True) as session:
+        session.get_one(User, case.kari.id).name = name
+        task = session.get_one(Task, case.task.id)
+        task.title_nb = task.title_nn = name
+    path = address_of(as_user(case.kari))
+    answer = client.get(path)
+    assert answer.status_code == 200
+    escaped = 'Berg\\, Kari\\; "x" \\\\ y\\nSUMMARY:z'
+    lines = answer.text.replace("\r\n ", "").split("\r\n")
+    assert f"NAME:Oppfølging: {escaped}" in lines
+    assert f"X-WR-CALNAME:Oppfølging: {escaped}" in lines
+    assert f"SUMMARY:Frist: DIFI-4.2 {escaped}" in lines
+    assert len([line for line in lines if line.startswith("SUMMARY:")]) == 1

@@ -130,7 +130,7 @@ def _statuses(walk: Walk, scene: Scene, as_user: Sign) -> None:
     walk.fill_in(kari, "updates.update", {"progress": "uncertain"}, **task)
     walk.press(kari, "updates.no_change", **task)
     walk.press(kari, "updates.not_mine", **task)
-    ask = {"new_deadline": later, **why}
+    ask = {"new_deadline": later, "precision": "day", **why}
     walk.fill_in(kari, "updates.deadline", ask, **task)
     walk.press(kari, "updates.withdraw_deadline", **task)
     walk.fill_in(kari, "updates.deadline", ask, **task)
@@ -183,7 +183,8 @@ def _contents(walk: Walk, database: Database, as_user: Sign) -> None:
     walk.fill_in(siri, "tasks.unsettled", settled | {"tasks": [str(second)]})
     walk.fill_in(siri, "sources.new", {"title": "Rapport", "key": "NY"})
     walk.fill_in(siri, "sources.edit", {"title": "En rapport"}, source_id=source)
-    walk.fill_in(siri, "sources.new_note", {"text_nb": "Et hinder."}, source_id=source)
+    obstacle = {"kind": "obstacle", "text_nb": "Et hinder."}
+    walk.fill_in(siri, "sources.new_note", obstacle, source_id=source)
 
 
 def test_every_action_is_confirmed_and_what_takes_away_has_a_way_back(

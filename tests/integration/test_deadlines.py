@@ -140,7 +140,7 @@ def test_the_owner_withdraws_and_may_ask_again(database: Database, as_user: Sign
     client.submit(path(scene), action=path(scene, "/withdraw"))
     assert change_of(database).outcome == "withdrawn"
     assert client.send(path(scene, "/withdraw")).status_code == 409
-    client.submit(path(scene), new_deadline="2026-10-01", reason="Likevel.")
+    client.submit(path(scene), new_deadline="2026-10-01", precision="day", reason="Likevel.")
     with database.session(write=False) as session:
         assert session.query(DeadlineChange).count() == 2
 

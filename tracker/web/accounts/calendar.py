@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vText
 
 from tracker import i18n
 from tracker.domain.status import Precision
@@ -79,7 +79,8 @@ def feed(token: str) -> Response:
 
 
 def _calendar(found: Contents) -> Calendar:
-    name = _("Follow-up: %(name)s", name=found.person.name)
+    # The library knows of neither property of the name that it is text, to be escaped.
+    name = vText(_("Follow-up: %(name)s", name=found.person.name))
     calendar = Calendar()
     for key, value in (
         ("prodid", "-//Oppfølging//Oppfølging//NO"),
