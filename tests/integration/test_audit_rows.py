@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
 from sqlalchemy import select, text
 
 from tests import factories as make
 from tests.databases import count_queries
 from tests.factories import NOW, TODAY
 from tests.integration.updating import DAY, ZONE, Scene, set_up
-from tracker.db import Database
+from tracker.db import Database, see_one_moment
 from tracker.domain.status import Assessment, Precision
 from tracker.domain.updates import Answer, Author
-from tracker.models import AuditEvent
-from tracker.services import audit, audit_rows, closing, deadlines, migrations, updates
+from tracker.models import AuditEvent, DeadlineChange, StatusUpdate, User
+from tracker.services import (
+    audit,
+    audit_rows,
+    closing,
+    deadlines,
+    migrations,
+    task_settle,
+    updates,
+)
 from tracker.services.audit_rows import Damage
 
 EVIDENCE = "https://example.org/notat"
@@ -31,14 +43,14 @@ def answer(database: Database, scene: Scene, comment: str = "Vi er i gang.") -> 
         return given.id
 
 
-def ask(database: Database, scene: Scene) -> int:
+def ask(database: Database, scene: Scene, new: dt.date = LATER) -> int:
     """Let Kari ask for a new deadline; return the request's id."""
     with database.session(write=True) as session:
         change = deadlines.request(
             session,
             by=make.person_of(session, scene.kari),
             task_id=scene.task.id,
-            new=LATER,
+            new=new,
             precision=Precision.DAY,
             reason="Anskaffelsen tok lengre tid.",
             now=NOW,
@@ -87,6 +99,32 @@ def test_updates_and_deadline_changes_that_are_as_they_were_written_verify(
             timezone=ZONE,
         )
     assert damage(database) is None
+
+
+def test_a_request_verifies_however_it_ends_and_so_does_a_deadline_that_is_set(
+    database: Database,
+) -> None:
+    scene = set_up(database)
+    at: dict[str, Any] = {"task_id": scene.task.id, "now": NOW, "timezone": ZONE}
+
+    def act(who: User, what: Callable[..., object], **how: Any) -> None:
+        with database.session(write=True) as session:
+            what(session, by=make.person_of(session, who), **(at | how))
+
+    ask(database, scene)
+    act(scene.kari, deadlines.withdraw)
+    number = ask(database, scene)
+    act(scene.siri, deadlines.decide, request_id=number, approve=False, reason="For sent.")
+    other = task_settle.Deadline(day=LATER)
+    act(scene.siri, task_settle.set_deadline, deadline=other, reason="Vedtatt.")
+    ask(database, scene, LATER + DAY)
+    act(scene.siri, closing.drop, reason="Dekket av andre tiltak.", risk="Ingen.")
+
+    assert damage(database) is None
+    with database.session(write=False) as session:
+        changes = session.scalars(select(DeadlineChange).order_by(DeadlineChange.id))
+        outcomes = [change.outcome for change in changes]
+    assert outcomes == ["withdrawn", "rejected", "approved", "withdrawn"]
 
 
 def test_a_changed_update_is_found(database: Database) -> None:
@@ -217,6 +255,18 @@ def test_an_empty_installation_gets_no_event_from_the_upgrade(database: Database
     migrations.upgrade(database)
     with database.session(write=False) as session:
         assert audit.verify(session).count == 0
+
+
+def test_what_others_write_while_it_is_verified_is_no_damage(database: Database) -> None:
+    scene = set_up(database)
+    answer(database, scene)
+    with database.session(write=False) as session:
+        see_one_moment(session)
+        count, _head = audit.head(session)
+        number = answer(database, scene, "Fortsatt i gang.")
+        assert audit.head(session) == (count, _head)
+        assert session.get(StatusUpdate, number) is None
+    assert damage(database) is None
 
 
 def test_a_row_has_the_same_digest_as_it_is_written_and_as_it_is_read(database: Database) -> None:

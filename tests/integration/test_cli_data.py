@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from config import Settings, SmtpSettings
 from tests import factories
@@ -17,7 +17,7 @@ from tests.client import Clock
 from tests.conftest import make_app
 from tracker import create_app
 from tracker.db import Database
-from tracker.models import Task, User
+from tracker.models import StatusUpdate, Task, User
 
 
 def run(app: Flask, *arguments: str) -> Result:
@@ -82,6 +82,23 @@ def test_nothing_is_invented_where_mail_leaves_this_machine(
 ) -> None:
     app = make_app(replace(settings, smtp=SmtpSettings(host, 25)), database, now)
     assert run(app, "demo").exit_code == exit_code
+
+
+def test_the_log_of_a_demonstration_holds_when_it_is_made_and_when_it_is_enlarged(
+    app: Flask, database: Database
+) -> None:
+    for arguments in (["demo"], ["demo", "--tasks", "400", "--people", "20"]):
+        assert run(app, *arguments).exit_code == 0
+        verified = run(app, "audit", "verify")
+        assert "the chain holds" in verified.output, verified.output
+    with database.session(write=True) as session:
+        last = session.scalars(select(func.max(StatusUpdate.id))).one()
+        session.execute(
+            update(StatusUpdate).where(StatusUpdate.id == last).values(comment="Alt er ferdig.")
+        )
+    refused = run(app, "audit", "verify")
+    assert refused.exit_code == 1
+    assert f"status update {last} was changed" in refused.output
 
 
 def test_a_demonstration_can_be_enlarged(app: Flask) -> None:
