@@ -19,7 +19,8 @@ from tracker.db import Database
 from tracker.domain.roles import Role
 from tracker.mail.senders import MailboxSender
 from tracker.models import OutgoingEmail, Reminder, Task, User
-from tracker.services import delivery, reminders
+from tracker.services import delivery, reminder_audiences, reminder_page, reminders
+from tracker.services.reminder_audiences import Receivers
 
 AS = Callable[[User], Client]
 OTHERS = ("stranger", "reader")
@@ -160,3 +161,26 @@ def test_a_page_takes_as_many_queries_for_others_as_for_the_secretariat(
             seen(as_user, world, who, path)
         numbers.add(len([query for query in queries if "reminders" in query]))
     assert len(numbers) == 1
+
+
+def test_not_even_how_many_tasks_are_looked_at_depends_on_what_others_may_not_know(
+    database: Database, world: World
+) -> None:
+    with database.session(write=False) as session:
+
+        def looked_at(who: User, text: str) -> Receivers:
+            filters = reminder_page.Filters(days=30, text=text)
+            by = make.person_of(session, who)
+            found = reminder_page.only(session, by, filters, first=TODAY).sought["receivers"]
+            assert isinstance(found, Receivers)
+            return found
+
+        def of(*people: User) -> Receivers:
+            return reminder_audiences.receivers(
+                session, user_ids=[one.id for one in people], mailboxes=[]
+            )
+
+        assert looked_at(world.stranger, "kari@") == of()
+        assert looked_at(world.stranger, "hansen") == of(world.ola)
+        assert looked_at(world.ola, "kari@") == of(world.kari)
+        assert looked_at(world.ola, "hansen") == of(world.ola, world.kari)
