@@ -1,7 +1,10 @@
-"""Forms that were sent; names on one line."""
+"""Forms that were sent; names on one line; rows of before in the audit log."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.orm import Session
+
+from tracker.services import audit, audit_rows
 
 revision = "0003"
 down_revision = "0002"
@@ -37,8 +40,19 @@ def upgrade() -> None:
                     .where(column.contains(sign))
                     .values({column: sa.func.replace(column, sign, " ")})
                 )
+    note_rows_of_before()
 
 
 def downgrade() -> None:
+    """Leave the event about rows of before: nothing may take it from the log."""
     op.drop_index("ix_submissions_at", "submissions")
     op.drop_table("submissions")
+
+
+def note_rows_of_before() -> None:
+    """Add one event with the digests of all rows that were written before events had them."""
+    with Session(op.get_bind()) as session:
+        if audit_rows.last_ids(session):
+            audit.record_stored(session, action="audit.baseline", newer_than={})
+            audit.write_pending(session)
+            session.flush()

@@ -44,9 +44,12 @@ MADE = {
     "/tasks/{task}/update": (StatusUpdate, {"progress": "on_track", "comment": "All is well"}),
     "/tasks/{task}/deadline": (
         DeadlineChange,
-        {"new_deadline": "2026-12-01", "reason": "Late procurement"},
+        {"new_deadline": "2026-12-01", "precision": "day", "reason": "Late procurement"},
     ),
-    "/sources/{source}/notes/new": (ContextNote, {"quote": "Manglende tillit."}),
+    "/sources/{source}/notes/new": (
+        ContextNote,
+        {"kind": "obstacle", "quote": "Manglende tillit."},
+    ),
 }
 
 
