@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests import html
 from tracker.domain.roles import Person
-from tracker.models import User
+from tracker.models import User, Way
 from tracker.services import sessions
 from tracker.web.context import EXTENSION, TOKEN, Tracker
 
@@ -42,7 +42,7 @@ def session_token(app: Flask, who: User | Person) -> str:
     tracker = tracker_of(app)
     with tracker.database.session(write=True) as session:
         user = session.get_one(User, who.user_id if isinstance(who, Person) else who.id)
-        return sessions.start(session, user=user, now=tracker.now())
+        return sessions.start(session, user=user, way=Way.PASSWORD, now=tracker.now())
 
 
 class Client(FlaskClient):

@@ -16,7 +16,7 @@ from tests.integration.test_answers import Mailed, mail
 from tests.integration.updating import DAY, Scene
 from tracker.db import Database
 from tracker.domain.roles import Person, Role
-from tracker.models import User, UserSession
+from tracker.models import User, UserSession, Way
 from tracker.services import sessions
 
 Sign = Callable[[User | Person], Client]
@@ -86,7 +86,7 @@ def _accounts(walk: Walk, database: Database, as_user: Sign) -> None:
         admin = make.user(session, role=Role.ADMIN)
         new = make.user(session, at=make.actor(session))
         role = new.memberships[0].id
-        sessions.start(session, user=new, now=make.NOW)
+        sessions.start(session, user=new, way=Way.PASSWORD, now=make.NOW)
         other = session.scalars(select(UserSession).where(UserSession.user_id == new.id)).one()
     one, boss = as_user(new), as_user(admin)
     walk.fill_in(one, "accounts.account", {"name": "Ola"})

@@ -15,7 +15,7 @@ from tests.client import Clock
 from tracker import jobs
 from tracker.db import Database
 from tracker.jobs import deliver, plan
-from tracker.models import OutgoingEmail, ReminderRun, UserSession
+from tracker.models import OutgoingEmail, ReminderRun, UserSession, Way
 from tracker.services import audit, reminders, sessions
 
 SLOT = dt.datetime(2026, 3, 2, 6, tzinfo=dt.UTC)
@@ -148,7 +148,7 @@ def test_sessions_that_ran_out_long_ago_are_forgotten_and_others_kept(
     with database.session(write=True) as session:
         user = make.user(session)
         for days in (100, 1):
-            sessions.start(session, user=user, now=SLOT - dt.timedelta(days=days))
+            sessions.start(session, user=user, way=Way.PASSWORD, now=SLOT - dt.timedelta(days=days))
     plan.tick(database, settings=settings, now=Clock(SLOT))
     with database.session(write=False) as session:
         kept = session.scalars(select(UserSession.created_at)).all()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.databases import count_queries
 from tracker.db import Base, Database
@@ -71,6 +72,48 @@ def test_each_step_down_undoes_its_step_up(empty: Database) -> None:
         migrations.upgrade(empty, revision)
         assert shape(empty) == after
     assert migrations.is_current(empty)
+
+
+def test_mails_and_sessions_outlive_the_steps_about_access(empty: Database) -> None:
+    """Other tables refer to the mails; those of new kinds go when the kinds do."""
+    mail = (
+        "INSERT INTO outgoing_emails (kind, addressee, message_id, created_at, state,"
+        " next_attempt_at, attempts, possibly_duplicate) VALUES"
+        " ('{0}', 'user:1', '<{0}>', '2026-01-01', 'sent', '2026-01-01', 0, 0)"
+    )
+    attempt = (
+        "INSERT INTO delivery_attempts (email_id, started_at)"
+        " SELECT id, '2026-01-01' FROM outgoing_emails WHERE kind = '{0}'"
+    )
+
+    def send(kind: str) -> None:
+        with empty.session(write=True) as session:
+            session.execute(text(mail.format(kind)))
+            session.execute(text(attempt.format(kind)))
+
+    def sent() -> list[str]:
+        with empty.session(write=False) as session:
+            rows = session.execute(
+                text(
+                    "SELECT kind FROM outgoing_emails JOIN delivery_attempts"
+                    " ON email_id = outgoing_emails.id ORDER BY outgoing_emails.id"
+                )
+            )
+            return [str(kind) for kind in rows.scalars()]
+
+    migrations.upgrade(empty, "0002")
+    send("sign_in")
+    with pytest.raises(IntegrityError):
+        send("password_set")
+    migrations.upgrade(empty, "0003")
+    send("password_set")
+    with pytest.raises(IntegrityError):
+        send("nonsense")
+    assert sent() == ["sign_in", "password_set"]
+    migrations.downgrade(empty, "0002")
+    assert sent() == ["sign_in"]
+    with pytest.raises(IntegrityError):
+        send("password_set")
 
 
 def test_an_empty_database_is_not_current(empty: Database) -> None:

@@ -82,5 +82,5 @@ def login_link(email: str) -> None:
             raise click.ClickException(f"Nobody has the address {email}.") from error
         if not user.active:
             raise click.ClickException(f"{email} is deactivated and cannot sign in.")
-        token = sign_in.create_sign_in_link(session, user=user, now=now)
+        token = sign_in.hand_out_link(session, user=user, now=now)
     click.echo(f"{base_url}/sign-in/link/{token}")

@@ -39,6 +39,14 @@ class InvalidError(DomainError):
         self.field = field
 
 
+class ProofNeededError(DomainError):
+    """The person is signed in, but has to show anew who they are (401)."""
+
+    def __init__(self) -> None:
+        """There is one explanation: the page that asks."""
+        super().__init__("proof_needed")
+
+
 class TooManyAttemptsError(DomainError):
     """The limit of attempts is reached (429). `retry_after` is in seconds."""
 

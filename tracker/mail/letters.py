@@ -63,6 +63,19 @@ def answer_link(frame: Frame, *, name: str, ref: str, title: str, url: str) -> R
         return _render("answer_link", frame, subject, name=name, ref=ref, title=title, url=url)
 
 
+def password_set(frame: Frame, *, name: str) -> Rendered:
+    """Tell a person of a new password, in case that was somebody else."""
+    with i18n.use_locale(frame.locale):
+        return _render("password_set", frame, _("You have a new password"), name=name)
+
+
+def address_changed(frame: Frame, *, name: str, is_old: bool) -> Rendered:
+    """Tell a person of a changed address, at the old one (`is_old`) or at the new one."""
+    with i18n.use_locale(frame.locale):
+        subject = _("Your e-mail address was changed")
+        return _render("address_changed", frame, subject, name=name, is_old=is_old)
+
+
 def test(frame: Frame) -> Rendered:
     """Show that mail from this installation arrives, with its Norwegian letters whole."""
     with i18n.use_locale(frame.locale):

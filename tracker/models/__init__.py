@@ -9,6 +9,7 @@ from tracker.models.accounts import (
     SignInLink,
     User,
     UserSession,
+    Way,
 )
 from tracker.models.actors import Actor, ActorAlias, ActorSuccession, ForumSeat, ForumSeatActor
 from tracker.models.audit import AuditDetails, AuditEvent, AuditHead
@@ -58,4 +59,5 @@ __all__ = [
     "TimelineEntry",
     "User",
     "UserSession",
+    "Way",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Index, String, UniqueConstraint, text
@@ -125,11 +126,22 @@ class CalendarFeed(Base):
     user: Mapped[User] = relationship()
 
 
+class Way(StrEnum):
+    """How somebody has shown who they are."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a way
+    LINK = "link"
+    DEMONSTRATION = "demonstration"
+
+
 class UserSession(Base):
     """A signed-in browser. The cookie holds a token of which only the hash is kept."""
 
     __tablename__ = "user_sessions"
-    __table_args__ = (Index("ix_user_sessions_user_id", "user_id"),)
+    __table_args__ = (
+        one_of("signed_in_by", *Way),
+        Index("ix_user_sessions_user_id", "user_id"),
+    )
 
     id: Mapped[Id]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -139,6 +151,12 @@ class UserSession(Base):
     expires_at: Mapped[dt.datetime]
     revoked_at: Mapped[dt.datetime | None]
     browser: Mapped[Line] = mapped_column(default="")
+    network_address: Mapped[str | None] = mapped_column(String(45))
+    """Where the browser signed in from; null, as the two below, for sessions from before 0003."""
+    signed_in_by: Mapped[Code | None]
+    """A `Way`."""
+    proven_at: Mapped[dt.datetime | None]
+    """When the person last showed in this browser who they are; null also when used up."""
     kept_form: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """What was typed into a form when an earlier session had expired: path and fields."""
 

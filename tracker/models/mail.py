@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from tracker.db import Base
 from tracker.models.columns import ActorId, Code, Id, Line, Locale, LongText, UserId, one_of
 
+EMAIL_KINDS = ("digest", "sign_in", "answer_link", "test", "password_set", "address_changed")
 EMAIL_STATES = ("queued", "sent", "failed", "cancelled")
 
 
@@ -19,7 +20,7 @@ class OutgoingEmail(Base):
 
     __tablename__ = "outgoing_emails"
     __table_args__ = (
-        one_of("kind", "digest", "sign_in", "answer_link", "test"),
+        one_of("kind", *EMAIL_KINDS),
         one_of("state", *EMAIL_STATES),
         # One digest per receiver and local date.
         UniqueConstraint("kind", "addressee", "local_date"),

@@ -144,12 +144,13 @@ def edit(
     email: str,
     name: str,
     locale: str,
+    mail_from: str,
     now: dt.datetime,
 ) -> User:
     """Change who a person is, for the admin.
 
-    With a new address, the old one opens no door any more: sessions and links end. Raises
-    InvalidError at `email`, `name` or `locale`.
+    With a new address, the old one opens no door any more: sessions and links end. Both addresses
+    are told. Raises InvalidError at `email`, `name` or `locale`.
     """
     user = get(session, by=by, user_id=user_id)
     old_address = user.email
@@ -164,6 +165,9 @@ def edit(
         user.email_failed_at = user.email_failure = None
         contacts.works(session, addressee=outbox.to_user(user.id))
         _shut_out(session, user, now)
+        outbox.queue_address_changed(
+            session, user=user, old_address=old_address, mail_from=mail_from, now=now
+        )
     return user
 
 
@@ -292,7 +296,6 @@ def _change(session: Session, by: Person, user: User, **values: str) -> None:
 
 def _shut_out(session: Session, user: User, now: dt.datetime) -> None:
     sessions.revoke_all(session, user_id=user.id, now=now)
-    sign_in.revoke_links(session, user_id=user.id, now=now)
     calendar_feeds.revoke(session, user_id=user.id, now=now)
     # A mail that still waits will go to whom the person is by then.
     gone = select(OutgoingEmail.id).where(OutgoingEmail.state != "queued")

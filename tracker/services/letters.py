@@ -57,6 +57,11 @@ class _Words:
 _Write: TypeAlias = Callable[[], _Words]
 
 
+def _first_name(name: str) -> str:
+    """Return what a person is called in a greeting."""
+    return name.split(maxsplit=1)[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Order:
     """What is read for one mail."""
@@ -79,7 +84,7 @@ class _Order:
     @property
     def greeted(self) -> str:
         """Return what the receiver is called in the greeting, as in the digest."""
-        return self.name.split(maxsplit=1)[0] if isinstance(self.receiver, User) else self.name
+        return _first_name(self.name) if isinstance(self.receiver, User) else self.name
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def drafts(
     for email in emails:
         receiver = receivers.of(email)
         frame = Frame(
-            locale=receiver.locale if receiver else settings.locale,
+            locale=receiver.locale if receiver else _locale(email, settings),
             base_url=settings.base_url,
             can_reply=settings.reply_to is not None,
             demonstration=demonstration,
@@ -221,6 +226,11 @@ def _address(order: _Order) -> str:
             return ""
 
 
+def _locale(email: OutgoingEmail, settings: Settings) -> str:
+    """Return the language of a mail to an address of nobody known."""
+    return str((email.payload or {}).get("locale", settings.locale))
+
+
 def _digest(order: _Order) -> _Write | None:
     email, receiver = order.email, order.receiver
     if receiver is None or not order.digests.has_lines(email):
@@ -271,6 +281,17 @@ def _answer_link(order: _Order) -> _Write:
     return write
 
 
+def _password_set(order: _Order) -> _Write:
+    return lambda: _Words(letters.password_set(order.frame, name=order.greeted))
+
+
+def _address_changed(order: _Order) -> _Write:
+    name = _first_name(order.payload["name"])
+    return lambda: _Words(
+        letters.address_changed(order.frame, name=name, is_old=order.receiver is None)
+    )
+
+
 def _test(order: _Order) -> _Write:
     return lambda: _Words(letters.test(order.frame))
 
@@ -279,5 +300,7 @@ _WRITERS: Final[dict[str, Callable[[_Order], _Write | None]]] = {
     "digest": _digest,
     "sign_in": _sign_in,
     "answer_link": _answer_link,
+    "password_set": _password_set,
+    "address_changed": _address_changed,
     "test": _test,
 }

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Integer, cast, func, insert, update
 from sqlalchemy.orm import Session
 
 from tracker.mail.message import Mailbox, new_message_id
-from tracker.models import OutgoingEmail
+from tracker.models import OutgoingEmail, User
 
 # Somebody sits and waits for these, so they go ahead of a morning's digests.
 HEAD_START: Final = dt.timedelta(days=1)
@@ -127,6 +127,31 @@ def queue_sign_in(
         now=now,
         payload=payload,
     )
+
+
+def queue_password_set(
+    session: Session, *, user_id: int, mail_from: str, now: dt.datetime
+) -> OutgoingEmail:
+    """Tell a person that they have a new password."""
+    return queue_email(
+        session, kind="password_set", addressee=to_user(user_id), mail_from=mail_from, now=now
+    )
+
+
+def queue_address_changed(
+    session: Session, *, user: User, old_address: str, mail_from: str, now: dt.datetime
+) -> None:
+    """Tell a person at the new address and at the old one that it was changed."""
+    for addressee in (to_user(user.id), to_address(old_address)):
+        queue_email(
+            session,
+            kind="address_changed",
+            addressee=addressee,
+            mail_from=mail_from,
+            now=now,
+            # At the old address nobody is known.
+            payload={"name": user.name, "locale": user.locale},
+        )
 
 
 def withdraw(session: Session, *, email_id: int, now: dt.datetime) -> None:

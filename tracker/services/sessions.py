@@ -5,22 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from tracker.db import columns, prepared
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
-from tracker.models import Membership, User, UserSession
+from tracker.models import Membership, SignInLink, User, UserSession, Way
+from tracker.services import security
 
 LIFETIME = dt.timedelta(days=14)
 IDLE = dt.timedelta(hours=12)
 SEEN_EVERY = dt.timedelta(minutes=5)
 KEPT = dt.timedelta(days=30)
 """How long a session that has run out stays in the database."""
+PROVEN_FOR: Final = dt.timedelta(minutes=30)
+"""How long having shown who one is stands for showing it again."""
+LATEST: Final = 20
+"""How many of one's sign-ins are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class SignedIn:
     """Its last-seen time is old enough to be renewed."""
     kept_form: dict[str, Any] | None
     """What was typed before signing in: `path`, `page` and `fields` (name and value)."""
+    proof: Way | None
+    """How the person has shown within `PROVEN_FOR` who they are; None: longer ago."""
 
 
 def token_hash(token: str) -> str:
@@ -44,8 +51,10 @@ def start(
     session: Session,
     *,
     user: User,
+    way: Way,
     now: dt.datetime,
     browser: str = "",
+    network_address: str = "",
     kept_form: dict[str, Any] | None = None,
 ) -> str:
     """Begin a session for `user` and return its token, which is kept nowhere else."""
@@ -58,10 +67,20 @@ def start(
             last_seen_at=now,
             expires_at=now + LIFETIME,
             browser=browser[:500],
+            network_address=network_address[:45],
+            signed_in_by=way,
+            proven_at=now,
             kept_form=kept_form,
         )
     )
     session.flush()
+    security.note_when_committed(
+        session,
+        "signed_in",
+        outcome=way.value,
+        person=user.id,
+        network_address=network_address,
+    )
     return token
 
 
@@ -74,7 +93,16 @@ def resolve(session: Session, *, token: str, now: dt.datetime) -> SignedIn | Non
     if now >= row.expires_at or now - row.last_seen_at >= IDLE:
         return None
     stale = now - row.last_seen_at >= SEEN_EVERY
-    return SignedIn(row.id, _person(row.user_id, row.name, row.locale, rows), stale, row.kept_form)
+    person = _person(row.user_id, row.name, row.locale, rows)
+    return SignedIn(row.id, person, stale, row.kept_form, _proof(row, now))
+
+
+def _proof(row: Any, now: dt.datetime) -> Way | None:
+    # On a demonstration nobody has a password, and no mail leaves.
+    if row.signed_in_by == Way.DEMONSTRATION:
+        return Way.DEMONSTRATION
+    is_fresh = row.proven_at is not None and now - row.proven_at < PROVEN_FOR
+    return Way(row.signed_in_by) if is_fresh else None
 
 
 @prepared
@@ -86,6 +114,8 @@ def _signed_in(*, hashed: str) -> Select[Any]:
             UserSession.kept_form,
             UserSession.last_seen_at,
             UserSession.expires_at,
+            UserSession.signed_in_by,
+            UserSession.proven_at,
             UserSession.user_id,
             User.name,
             User.locale,
@@ -119,38 +149,70 @@ def forget_kept_form(session: Session, *, session_id: int) -> None:
     session.execute(update(UserSession).where(UserSession.id == session_id).values(kept_form=None))
 
 
-def revoke(session: Session, *, by: Person, session_id: int, now: dt.datetime) -> None:
-    """End one of the person's own sessions; another's is left alone."""
-    session.execute(
+def use_up_proof(session: Session, *, session_id: int) -> None:
+    """Ask anew who it is the next time that it matters."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(proven_at=None))
+
+
+def revoke(session: Session, *, by: Person, session_id: int, now: dt.datetime) -> bool:
+    """End one of the person's own sessions and return whether it went on till now.
+
+    Another's is left alone.
+    """
+    ended = session.execute(
         update(UserSession)
         .where(UserSession.id == session_id, UserSession.user_id == by.user_id)
         .where(UserSession.revoked_at.is_(None))
         .values(revoked_at=now)
+        .returning(UserSession.id)
     )
+    return ended.one_or_none() is not None
 
 
 def revoke_all(
     session: Session, *, user_id: int, now: dt.datetime, keep: int | None = None
 ) -> None:
-    """End all sessions of a user, as when the account is deactivated, but for the one to `keep`."""
+    """End all sessions of a user but for the one to `keep`, and the links that would begin more.
+
+    So when somebody is deactivated or has lost a device: a link may lie where they cannot see it.
+    """
     session.execute(
         update(UserSession)
         .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
         .where(UserSession.id != (keep or 0))
         .values(revoked_at=now)
     )
+    revoke_links(session, user_id=user_id, now=now)
 
 
-def valid(session: Session, *, by: Person, now: dt.datetime) -> list[UserSession]:
-    """Return the person's own signed-in browsers, the last used first."""
-    return list(
-        session.scalars(
-            select(UserSession)
-            .where(UserSession.user_id == by.user_id, UserSession.revoked_at.is_(None))
-            .where(UserSession.expires_at > now, UserSession.last_seen_at > now - IDLE)
-            .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
-        )
+def revoke_links(session: Session, *, user_id: int, now: dt.datetime) -> None:
+    """Let the unused links of a user expire."""
+    session.execute(
+        update(SignInLink)
+        .where(SignInLink.user_id == user_id, SignInLink.used_at.is_(None))
+        .where(SignInLink.expires_at > now)
+        .values(expires_at=now)
     )
+
+
+def valid(session: Session, *, by: Person, now: dt.datetime) -> Sequence[UserSession]:
+    """Return the person's own signed-in browsers, the last used first."""
+    return session.scalars(
+        select(UserSession)
+        .where(UserSession.user_id == by.user_id, UserSession.revoked_at.is_(None))
+        .where(UserSession.expires_at > now, UserSession.last_seen_at > now - IDLE)
+        .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
+    ).all()
+
+
+def latest(session: Session, *, by: Person) -> Sequence[UserSession]:
+    """Return the person's own last sign-ins, the newest first, also those that have ended."""
+    return session.scalars(
+        select(UserSession)
+        .where(UserSession.user_id == by.user_id)
+        .order_by(UserSession.created_at.desc(), UserSession.id.desc())
+        .limit(LATEST)
+    ).all()
 
 
 def forget_ended(session: Session, *, now: dt.datetime) -> None:

@@ -13,9 +13,17 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from config import Settings
-from tracker.domain.errors import InvalidError, NotFoundError
+from tracker.domain.errors import InvalidError, NotFoundError, TooManyAttemptsError
 from tracker.models import Membership, SignInLink, User
-from tracker.services import attempts, installation, outbox, passwords, sessions
+from tracker.services import (
+    attempts,
+    audit,
+    installation,
+    outbox,
+    passwords,
+    security,
+    sessions,
+)
 from tracker.services.demonstration_people import ADVISER, DIRECTOR, SECRETARIAT
 from tracker.services.sessions import token_hash
 from tracker.services.tasks import LARGEST_ID
@@ -25,13 +33,21 @@ HANDED_LINK: Final = dt.timedelta(hours=24)
 
 _QUARTER: Final = dt.timedelta(minutes=15)
 _HOUR: Final = dt.timedelta(hours=1)
-# A whole office may share one IP address, so that limit only stops what no office does.
 PASSWORD_BY_ADDRESS: Final = attempts.Limit("password:address", 5, _QUARTER)
-PASSWORD_BY_IP: Final = attempts.Limit("password:ip", 50, _QUARTER)
-LINK_BY_ADDRESS: Final = attempts.Limit("link:address", 3, _QUARTER)
+# Instead of both others, where the person has signed in before: strangers cannot use it up.
+PASSWORD_BY_BROWSER: Final = attempts.Limit("password:browser", 10, _HOUR)
+# 500 people of one office share an IP address, and each may once mistype or ask twice for a link.
+PASSWORD_BY_IP: Final = attempts.Limit("password:ip", 500, _QUARTER)
+LINK_BY_IP: Final = attempts.Limit("link:ip", 1000, _HOUR)
 # Anybody can ask for somebody else's link, and must not fill that person's mailbox with them.
-LINK_BY_ADDRESS_A_DAY: Final = attempts.Limit("link:address:day", 10, attempts.KEPT)
-LINK_BY_IP: Final = attempts.Limit("link:ip", 30, _HOUR)
+LINKS_MAILED: Final = (
+    attempts.Limit("link:address", 3, _QUARTER),
+    attempts.Limit("link:address:day", 10, attempts.KEPT),
+)
+LASTING_LINK: Final = dt.timedelta(hours=2)
+"""How long a link works that is mailed beyond these limits: one at a time."""
+_USE_LEFT: Final = dt.timedelta(minutes=5)
+"""A link that works for less is hardly found in time."""
 
 # How many people a demonstration lists to sign in as.
 LISTED: Final = 60
@@ -55,6 +71,15 @@ class FoundLink:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownBrowser:
+    """A browser in which somebody has signed in before, as its cookie says."""
+
+    user_id: int
+    number: str
+    """Its own, by which its attempts are counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class DemonstrationPeople:
     """Whom one can sign in as on a demonstration."""
 
@@ -71,7 +96,13 @@ def address_of(text: str) -> str:
 
 
 def with_password(
-    session: Session, *, email: str, password: str, ip: str, now: dt.datetime
+    session: Session,
+    *,
+    email: str,
+    password: str,
+    ip: str,
+    now: dt.datetime,
+    browser: KnownBrowser | None = None,
 ) -> User:
     """Return the person whom `email` and `password` belong to.
 
@@ -79,15 +110,23 @@ def with_password(
     TooManyAttemptsError before looking at the password.
     """
     email = address_of(email)
-    attempts.check(session, limit=PASSWORD_BY_ADDRESS, subject=email, now=now)
-    attempts.check(session, limit=PASSWORD_BY_IP, subject=ip, now=now)
     user = _active(session, email)
+    own, *others = (
+        [(PASSWORD_BY_BROWSER, browser.number)]
+        if browser is not None and _is_of(browser, user)
+        else [(PASSWORD_BY_ADDRESS, email), (PASSWORD_BY_IP, ip)]
+    )
+    for limit, subject in (own, *others):
+        _check(session, limit, subject, user=user, ip=ip, now=now)
     right, renewed = passwords.verify(password, user.password_hash if user else None)
     if user is None or not right:
-        attempts.count(session, limit=PASSWORD_BY_ADDRESS, subject=email, now=now)
-        attempts.count(session, limit=PASSWORD_BY_IP, subject=ip, now=now)
+        for limit, subject in (own, *others):
+            attempts.count(session, limit=limit, subject=subject, now=now)
+        security.note_when_committed(
+            session, "failed", outcome="password", person=_id(user), network_address=ip
+        )
         raise InvalidError("password", "wrong_password")
-    attempts.forget(session, limit=PASSWORD_BY_ADDRESS, subject=email)
+    attempts.forget(session, limit=own[0], subject=own[1])
     if renewed:
         user.password_hash = renewed
     return user
@@ -101,32 +140,66 @@ def request_link(
     settings: Settings,
     now: dt.datetime,
     kept_form: dict[str, Any] | None = None,
+    browser: KnownBrowser | None = None,
 ) -> None:
-    """Mail a one-time link to `email` if somebody active has that address.
+    """See to it that whoever has the address `email` finds a link that works in the mailbox.
 
-    The caller is told the same either way. Raises TooManyAttemptsError.
+    Beyond what a mailbox is to get, one is mailed only where none works any more. The caller is
+    told the same whatever happens. Raises TooManyAttemptsError where too many come from `ip`.
     """
     email = address_of(email)
-    attempts.check(session, limit=LINK_BY_ADDRESS, subject=email, now=now)
-    attempts.check(session, limit=LINK_BY_ADDRESS_A_DAY, subject=email, now=now)
-    attempts.check(session, limit=LINK_BY_IP, subject=ip, now=now)
-    attempts.count(session, limit=LINK_BY_ADDRESS, subject=email, now=now)
-    attempts.count(session, limit=LINK_BY_ADDRESS_A_DAY, subject=email, now=now)
-    attempts.count(session, limit=LINK_BY_IP, subject=ip, now=now)
     user = _active(session, email)
-    if user is None:
-        return
-    token = create_sign_in_link(
-        session, user=user, now=now, lifetime=MAILED_LINK, kept_form=kept_form
+    if browser is None or not _is_of(browser, user):
+        _check(session, LINK_BY_IP, ip, user=user, ip=ip, now=now)
+        attempts.count(session, limit=LINK_BY_IP, subject=ip, now=now)
+    lifetime = _next_link(session, email, user, now)
+    if user is not None and lifetime is not None:
+        token = create_sign_in_link(
+            session, user=user, now=now, lifetime=lifetime, kept_form=kept_form
+        )
+        outbox.queue_sign_in(
+            session,
+            user_id=user.id,
+            url=f"{settings.base_url}/sign-in/link/{token}",
+            expires_at=now + lifetime,
+            mail_from=settings.mail_from,
+            now=now,
+        )
+    outcome = "nobody" if user is None else "mailed" if lifetime else "mailed_before"
+    security.note_when_committed(
+        session, "link_asked", outcome=outcome, person=_id(user), network_address=ip
     )
-    outbox.queue_sign_in(
-        session,
-        user_id=user.id,
-        url=f"{settings.base_url}/sign-in/link/{token}",
-        expires_at=now + MAILED_LINK,
-        mail_from=settings.mail_from,
-        now=now,
+
+
+def _next_link(
+    session: Session, email: str, user: User | None, now: dt.datetime
+) -> dt.timedelta | None:
+    """Return how long the next link to `email` works; None: the one mailed before is enough."""
+    try:
+        for limit in LINKS_MAILED:
+            attempts.check(session, limit=limit, subject=email, now=now)
+    except TooManyAttemptsError:
+        is_there = user is not None and _has_mailed_link(session, user, now)
+        return None if is_there else LASTING_LINK
+    for limit in LINKS_MAILED:
+        attempts.count(session, limit=limit, subject=email, now=now)
+    return MAILED_LINK
+
+
+def _has_mailed_link(session: Session, user: User, now: dt.datetime) -> bool:
+    links = session.scalars(
+        select(SignInLink)
+        .where(SignInLink.user_id == user.id, SignInLink.used_at.is_(None))
+        .where(SignInLink.expires_at > now + _USE_LEFT)
     )
+    # What a command handed out is not in the mailbox.
+    return any(link.expires_at - link.created_at < HANDED_LINK for link in links)
+
+
+def hand_out_link(session: Session, *, user: User, now: dt.datetime) -> str:
+    """Return the token of a link that a command gives to whoever runs the installation."""
+    audit.record(session, by=None, action="user.link_issued", entity="user", entity_id=user.id)
+    return create_sign_in_link(session, user=user, now=now)
 
 
 def create_sign_in_link(
@@ -188,18 +261,8 @@ def use_link(
     user = session.scalar(select(User).where(User.id == used.user_id, User.active))
     if user is None:
         return None
-    revoke_links(session, user_id=user.id, now=now)
+    sessions.revoke_links(session, user_id=user.id, now=now)
     return user, used.kept_form
-
-
-def revoke_links(session: Session, *, user_id: int, now: dt.datetime) -> None:
-    """Let the unused links of a user expire."""
-    session.execute(
-        update(SignInLink)
-        .where(SignInLink.user_id == user_id, SignInLink.used_at.is_(None))
-        .where(SignInLink.expires_at > now)
-        .values(expires_at=now)
-    )
 
 
 def forget_links(session: Session, *, now: dt.datetime) -> None:
@@ -245,6 +308,30 @@ def as_demonstration(session: Session, *, user_id: int, settings: Settings) -> U
 def offers_demonstration(session: Session, *, settings: Settings) -> bool:
     """Return whether anybody may sign in as anybody here."""
     return settings.is_local and installation.is_demonstration(session)
+
+
+def _check(
+    session: Session,
+    limit: attempts.Limit,
+    subject: str,
+    *,
+    user: User | None,
+    ip: str,
+    now: dt.datetime,
+) -> None:
+    try:
+        attempts.check(session, limit=limit, subject=subject, now=now)
+    except TooManyAttemptsError:
+        security.note("locked", outcome=limit.name, person=_id(user), network_address=ip)
+        raise
+
+
+def _is_of(browser: KnownBrowser, user: User | None) -> bool:
+    return user is not None and browser.user_id == user.id
+
+
+def _id(user: User | None) -> int | None:
+    return None if user is None else user.id
 
 
 def _active(session: Session, email: str) -> User | None:

@@ -11,9 +11,9 @@ from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from config import is_loopback
-from tracker.domain.errors import ForbiddenError, InvalidError
+from tracker.domain.errors import ForbiddenError, InvalidError, ProofNeededError
 from tracker.domain.roles import Person, Role
-from tracker.web.context import current_person, tracker
+from tracker.web.context import current_person, proof, tracker
 
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE: Final = "access_rule"
@@ -28,6 +28,8 @@ class Rule:
     name: str
     public: bool = False
     roles: frozenset[Role] | None = None
+    proven: bool = False
+    """Who sends something must have shown recently who they are."""
 
     def admits(self, person: Person | None) -> bool:
         """Return whether `person` (None: not signed in) may use the route."""
@@ -52,9 +54,9 @@ def signed_in(view: View) -> View:
     return _declare(view, SIGNED_IN)
 
 
-def role(*roles: Role) -> Callable[[View], View]:
-    """Let people with one of `roles` use the view."""
-    rule = Rule("role:" + "|".join(sorted(roles)), roles=frozenset(roles))
+def role(*roles: Role, proven: bool = False) -> Callable[[View], View]:
+    """Let people with one of `roles` use the view; if `proven`, send only after a fresh proof."""
+    rule = Rule("role:" + "|".join(sorted(roles)), roles=frozenset(roles), proven=proven)
 
     def decorate(view: View) -> View:
         return _declare(view, rule)
@@ -93,6 +95,8 @@ def _enforce() -> Response | tuple[str, int] | None:
         return None
     person = current_person()
     if rule.admits(person):
+        if rule.proven and request.method == "POST" and proof() is None:
+            raise ProofNeededError
         return None
     if person is not None:
         raise ForbiddenError("not_for_your_role")

@@ -22,6 +22,7 @@ from tracker.db import UNAVAILABLE, Database
 from tracker.domain.errors import ForbiddenError
 from tracker.domain.roles import Person
 from tracker.i18n import _
+from tracker.models import Way
 from tracker.services import audit, installation, sessions, submissions
 
 EXTENSION = "tracker"
@@ -91,6 +92,17 @@ def session_id() -> int | None:
     return cast("int | None", g.get("session_id"))
 
 
+def proof() -> Way | None:
+    """Return how the person has recently shown in this browser who they are, or None."""
+    current_person()
+    return cast("Way | None", g.get("proof"))
+
+
+def network_address() -> str:
+    """Return where the request comes from."""
+    return request.remote_addr or ""
+
+
 def kept_form() -> dict[str, Any] | None:
     """Return what was typed into a form before signing in and is not sent yet, or None."""
     current_person()
@@ -113,6 +125,7 @@ def _signed_in() -> Person | None:
         return None
     g.session_id = found.session_id
     g.kept_form = found.kept_form
+    g.proof = found.proof
     if found.stale:
         if request.method == "POST":
             sessions.touch(db(), session_id=found.session_id, now=now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flask import Flask, current_app, g, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -16,8 +17,10 @@ from tracker.domain.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    ProofNeededError,
     TooManyAttemptsError,
 )
+from tracker.services import security
 from tracker.web import context
 from tracker.web.messages import words
 
@@ -66,7 +69,10 @@ def _typed() -> list[tuple[str, str]]:
 
 def _domain_error(error: DomainError) -> tuple[str, int, dict[str, str]] | tuple[str, int]:
     status = STATUS[type(error)]
+    if isinstance(error, ForbiddenError):
+        _note("refused", error.code)
     if isinstance(error, TooManyAttemptsError):
+        _note("locked", error.code)
         body, code = page(status, retry_after=error.retry_after)
         return body, code, {"Retry-After": str(error.retry_after)}
     return page(status, explanation(error))
@@ -78,8 +84,25 @@ def _http_error(error: HTTPException) -> tuple[str, int] | HTTPException:
     return page(error.code)
 
 
+def _proof_needed(_error: ProofNeededError) -> ResponseReturnValue:
+    return current_app.extensions["sign_in_again"]()  # type: ignore[no-any-return]
+
+
 def _csrf_error(_error: CSRFError) -> tuple[str, int]:
+    _note("refused", "csrf")
     return page(HTTPStatus.BAD_REQUEST, words("csrf"))
+
+
+def _note(what: str, outcome: str) -> None:
+    person = context.current_person()
+    security.note(
+        what,
+        outcome=outcome,
+        person=person.user_id if person else None,
+        network_address=context.network_address(),
+        # The rule and not the path, which may hold the secret of a link.
+        route=f"{request.method} {request.url_rule}",
+    )
 
 
 def _stale(_error: StaleDataError) -> tuple[str, int]:
@@ -117,6 +140,7 @@ def _crash(error: Exception) -> tuple[str, int] | tuple[str, int, dict[str, str]
 def init_app(app: Flask) -> None:
     """Answer every error with a page of our own."""
     app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(ProofNeededError, _proof_needed)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(StaleDataError, _stale)

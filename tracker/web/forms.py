@@ -126,7 +126,7 @@ class BaseForm(FlaskForm):
         if "formdata" not in kwargs and (kept := _kept(action or request.path)):
             kwargs["formdata"] = kept
             flash(
-                _("You had been signed out. What you typed is still here, but is not sent yet."),
+                _("You had to sign in first. What you typed is still here, but is not sent yet."),
                 "warning",
             )
         elif action not in {None, request.path}:

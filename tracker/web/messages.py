@@ -128,6 +128,10 @@ MESSAGES = {
         "%(ref)s has no owner. Choose one first; the responsible person is somebody there."
     ),
     "owner_is_no_contributor": N_("The owner cannot be a contributor as well."),
+    "password_guessable": N_(
+        "This password is too easy to guess: it is a common one, repeats itself, or is made of "
+        "your name or address. Take a few words in a row that have nothing to do with you."
+    ),
     "password_too_short": N_(
         "A password needs at least %(shortest)s characters. A few words in a row are easy to "
         "remember."

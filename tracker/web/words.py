@@ -10,7 +10,7 @@ from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
 from tracker.i18n import N_, get_locale, gettext
 from tracker.mail import digest
-from tracker.models import Task
+from tracker.models import Task, Way
 from tracker.services.task_list import TaskRow
 
 KINDS: Final[dict[str, str]] = {
@@ -75,6 +75,11 @@ RULE_AUDIENCES: Final[dict[str, str]] = {
 }
 OPTIONAL_MAIL: Final = digest.OPTIONAL_MAIL
 PARTS: Final = digest.PARTS
+WAYS: Final[dict[str, str]] = {
+    Way.PASSWORD: N_("Password"),
+    Way.LINK: N_("Link by mail"),
+    Way.DEMONSTRATION: N_("Demonstration"),
+}
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}
 
 

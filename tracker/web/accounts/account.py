@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from http import HTTPStatus
-from typing import Final
 
 from flask import flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
 from tracker.i18n import _
+from tracker.models import Way
 from tracker.services import accounts, passwords, sessions
 from tracker.web import access, context
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.browsers import name_of
 from tracker.web.accounts.forms import PasswordForm, ProfileForm
-from tracker.web.accounts.sign_in import BY_LINK, leave
-from tracker.web.context import db, now, person
+from tracker.web.accounts.sign_in import leave, note_signed_out
+from tracker.web.context import db, now, person, tracker
 from tracker.web.forms import attempt
-
-PROVEN_FOR: Final = dt.timedelta(minutes=30)
-"""How long coming in through a mailed link stands for a forgotten password."""
+from tracker.web.words import WAYS
 
 
 @blueprint.route("/account", methods=["GET", "POST"])
@@ -42,6 +39,8 @@ def account() -> ResponseReturnValue:
         form=form,
         user=user,
         browsers=sessions.valid(db(), by=person(), now=now()),
+        latest=sessions.latest(db(), by=person()),
+        ways=WAYS,
         this_browser=context.session_id(),
         name_of=name_of,
     )
@@ -53,7 +52,7 @@ def account() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     """Set a password, or another one."""
     user = accounts.own(db(), by=person())
-    proven = now().timestamp() - session.get(BY_LINK, 0) < PROVEN_FOR.total_seconds()
+    passwords.require_proof(user, proof=context.proof())
     form = PasswordForm()
     tried = attempt(
         form,
@@ -62,13 +61,14 @@ def password() -> ResponseReturnValue:
             by=person(),
             current=form.current_password.data or "",
             new=form.new_password.data,
-            proven=proven,
-            session_id=context.session_id(),
+            proof=context.proof(),
+            session_id=context.session_id() or 0,
+            network_address=context.network_address(),
+            settings=tracker().settings,
             now=now(),
         ),
     )
     if tried.is_done:
-        session.pop(BY_LINK, None)
         flash(_("Your new password is in force. Other browsers are signed out."), "success")
         return redirect(url_for("accounts.account"), HTTPStatus.SEE_OTHER)
     # A wrong present password counts as an attempt.
@@ -77,7 +77,7 @@ def password() -> ResponseReturnValue:
         "accounts/password.html",
         form=form,
         user=user,
-        asks_current=bool(user.password_hash) and not proven,
+        asks_current=bool(user.password_hash) and context.proof() != Way.LINK,
         shortest=passwords.SHORTEST,
     )
     return html, tried.status
@@ -87,7 +87,8 @@ def password() -> ResponseReturnValue:
 @access.signed_in
 def sign_out_browser(session_id: int) -> ResponseReturnValue:
     """End one of one's own sessions."""
-    sessions.revoke(db(), by=person(), session_id=session_id, now=now())
+    if sessions.revoke(db(), by=person(), session_id=session_id, now=now()):
+        note_signed_out("one_browser")
     if session_id == context.session_id():
         leave()
         flash(_("You are signed out."), "success")
@@ -101,6 +102,7 @@ def sign_out_browser(session_id: int) -> ResponseReturnValue:
 def sign_out_everywhere() -> ResponseReturnValue:
     """End all of one's sessions, this one too."""
     sessions.revoke_all(db(), user_id=person().user_id, now=now())
+    note_signed_out("everywhere")
     leave()
     flash(_("You are signed out everywhere."), "success")
     return redirect(url_for("accounts.sign_in"), HTTPStatus.SEE_OTHER)

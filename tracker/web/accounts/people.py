@@ -33,7 +33,7 @@ def people() -> ResponseReturnValue:
 
 
 @blueprint.route("/people/new", methods=["GET", "POST"])
-@access.role(Role.ADMIN, Role.LEAD)
+@access.role(Role.ADMIN, Role.LEAD, proven=True)
 def new_person() -> ResponseReturnValue:
     """Let somebody in: the admin into any organisation, a lead into the own."""
     by = person()
@@ -67,7 +67,7 @@ def new_person() -> ResponseReturnValue:
 
 
 @blueprint.route("/people/<int:user_id>", methods=["GET", "POST"])
-@access.role(Role.ADMIN)
+@access.role(Role.ADMIN, proven=True)
 def show_person(user_id: int) -> ResponseReturnValue:
     """Show a person, or change name, address and language."""
     user = accounts.get(db(), by=person(), user_id=user_id)
@@ -81,6 +81,7 @@ def show_person(user_id: int) -> ResponseReturnValue:
             email=form.email.data,
             name=form.name.data,
             locale=form.locale.data,
+            mail_from=tracker().settings.mail_from,
             now=now(),
         ),
     )
@@ -88,7 +89,7 @@ def show_person(user_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/roles")
-@access.role(Role.ADMIN)
+@access.role(Role.ADMIN, proven=True)
 def give_role(user_id: int) -> ResponseReturnValue:
     """Give a person one more role."""
     form = _role_form(user_id)
@@ -108,7 +109,7 @@ def give_role(user_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/roles/<int:membership_id>/take")
-@access.role(Role.ADMIN)
+@access.role(Role.ADMIN, proven=True)
 def take_role(user_id: int, membership_id: int) -> ResponseReturnValue:
     """Take a role from a person."""
     accounts.take_role(db(), by=person(), user_id=user_id, membership_id=membership_id)
@@ -116,7 +117,7 @@ def take_role(user_id: int, membership_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/deactivate")
-@access.role(Role.ADMIN)
+@access.role(Role.ADMIN, proven=True)
 def deactivate(user_id: int) -> ResponseReturnValue:
     """Shut a person out."""
     accounts.deactivate(db(), by=person(), user_id=user_id, now=now())
@@ -124,7 +125,7 @@ def deactivate(user_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/reactivate")
-@access.role(Role.ADMIN)
+@access.role(Role.ADMIN, proven=True)
 def reactivate(user_id: int) -> ResponseReturnValue:
     """Let a person in again."""
     accounts.reactivate(db(), by=person(), user_id=user_id)

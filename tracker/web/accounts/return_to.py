@@ -1,7 +1,8 @@
 """Where somebody goes after signing in, with what was typed before the session expired.
 
 `kept` is a dictionary of `path` (what the form was sent to; empty where nothing was sent), `page`
-(where the form is), `fields` (pairs of name and value) and `user_id` (whose session had expired).
+(where the form is), `fields` (pairs of name and value), `user_id` (whose session it was) and
+`again` (whether that person is signed in still, but has to show anew who they are).
 Through the sign-in page it travels signed in a hidden field, afterwards it lies in the session's
 row.
 """
@@ -38,7 +39,7 @@ def safe_path(target: str | None) -> str | None:
     return target if _is_page(urlsplit(target).path) else None
 
 
-def of_this_post() -> dict[str, Any]:
+def of_this_post(*, again: bool = False) -> dict[str, Any]:
     """Return what was typed into the form that this POST came from, and where that form is."""
     fields = [
         (name, value)
@@ -58,12 +59,13 @@ def of_this_post() -> dict[str, Any]:
         "page": page,
         "fields": fields if own else [],
         "user_id": sessions.user_of(db(), token=session.get(TOKEN, "")),
+        "again": again,
     }
 
 
-def to(page: str) -> dict[str, Any]:
+def to(page: str, *, again: bool = False) -> dict[str, Any]:
     """Return that somebody wants to come to `page`, with nothing sent."""
-    return {"path": "", "page": page, "fields": [], "user_id": None}
+    return {"path": "", "page": page, "fields": [], "user_id": None, "again": again}
 
 
 def belonging_to(user: User, kept: dict[str, Any]) -> dict[str, Any]:

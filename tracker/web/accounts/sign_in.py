@@ -14,19 +14,17 @@ from werkzeug.wrappers import Response
 from config import is_loopback
 from tracker.domain.errors import InvalidError, NotFoundError, TooManyAttemptsError
 from tracker.i18n import LOCALES, _
-from tracker.models import User
-from tracker.services import accounts, sessions
+from tracker.models import User, Way
+from tracker.services import accounts, security, sessions
 from tracker.services import sign_in as ways_in
 from tracker.services.sign_in import LinkState
 from tracker.web import access, context
-from tracker.web.accounts import return_to
+from tracker.web.accounts import known_browser, return_to
 from tracker.web.accounts.blueprint import blueprint
 from tracker.web.accounts.forms import SignInForm
 from tracker.web.context import db, now, tracker
 from tracker.web.forms import row_id
 
-BY_LINK: Final = "by_link"
-"""In the cookie: the time (POSIX seconds) at which its owner came in through a mailed link."""
 _LINK_STATUS: Final = {
     LinkState.USABLE: HTTPStatus.OK,
     LinkState.USED: HTTPStatus.GONE,
@@ -48,7 +46,7 @@ def sign_in() -> ResponseReturnValue:
     kept = return_to.read(form.kept.data)
     if not form.validate():
         return _page(kept, form), HTTPStatus.BAD_REQUEST
-    ip = request.remote_addr or ""
+    ip, browser = context.network_address(), known_browser.read()
     try:
         if form.wants_link:
             ways_in.request_link(
@@ -58,10 +56,16 @@ def sign_in() -> ResponseReturnValue:
                 settings=tracker().settings,
                 now=now(),
                 kept_form=kept,
+                browser=browser,
             )
             return redirect(url_for("accounts.link_sent"), HTTPStatus.SEE_OTHER)
         user = ways_in.with_password(
-            db(), email=form.email.data, password=form.password.data, ip=ip, now=now()
+            db(),
+            email=form.email.data,
+            password=form.password.data,
+            ip=ip,
+            now=now(),
+            browser=browser,
         )
     except TooManyAttemptsError as error:
         wait = {"Retry-After": str(error.retry_after)}
@@ -71,7 +75,7 @@ def sign_in() -> ResponseReturnValue:
         context.commit_despite_error()
         form.refuse(error)
         return _page(kept, form), HTTPStatus.UNAUTHORIZED
-    return _begin(user, kept)
+    return _begin(user, kept, Way.PASSWORD)
 
 
 @blueprint.get("/sign-in/sent")
@@ -90,10 +94,15 @@ def link(token: str) -> ResponseReturnValue:
         used = ways_in.use_link(db(), token=token, now=now())
         if used is not None:
             user, kept = used
-            response = _begin(user, kept or return_to.to(return_to.HOME))
-            session[BY_LINK] = now().timestamp()
-            return response
+            return _begin(user, kept or return_to.to(return_to.HOME), Way.LINK)
     found = ways_in.find_link(db(), token=token, now=now())
+    if request.method == "POST":
+        security.note(
+            "failed",
+            outcome=f"link_{found.state}",
+            person=None,
+            network_address=context.network_address(),
+        )
     return render_template("accounts/link.html", link=found), _LINK_STATUS[found.state]
 
 
@@ -108,7 +117,7 @@ def demonstration() -> ResponseReturnValue:
         user_id=request.form.get("user_id", default=0, type=row_id),
         settings=tracker().settings,
     )
-    return _begin(user, return_to.read(request.form.get("kept")))
+    return _begin(user, return_to.read(request.form.get("kept")), Way.DEMONSTRATION)
 
 
 @blueprint.post("/sign-out")
@@ -118,6 +127,7 @@ def sign_out() -> ResponseReturnValue:
     session_id = context.session_id()
     if session_id is not None:
         sessions.revoke(db(), by=context.person(), session_id=session_id, now=now())
+        note_signed_out("this_browser")
     leave()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.sign_in"), HTTPStatus.SEE_OTHER)
@@ -145,6 +155,27 @@ def leave() -> None:
     session.clear()
     if person is not None:
         session["locale"] = person.locale
+
+
+def note_signed_out(outcome: str) -> None:
+    """Have it in the log that the person has signed out `outcome`, once that is committed."""
+    security.note_when_committed(
+        db(),
+        "signed_out",
+        outcome=outcome,
+        person=context.person().user_id,
+        network_address=context.network_address(),
+    )
+
+
+def sign_in_again() -> ResponseReturnValue:
+    """Answer who is signed in, but not freshly enough: once more, nothing typed is lost."""
+    if request.method == "POST":
+        kept = return_to.of_this_post(again=True)
+    else:
+        kept = return_to.to(request.path, again=True)
+    form = SignInForm(formdata=None, email=accounts.own(db(), by=context.person()).email)
+    return _page(kept, form), HTTPStatus.UNAUTHORIZED
 
 
 def expired_form() -> ResponseReturnValue:
@@ -180,7 +211,7 @@ def _is_on_this_machine() -> bool:
     return is_loopback(request.remote_addr or "")
 
 
-def _begin(user: User, kept: dict[str, Any]) -> Response:
+def _begin(user: User, kept: dict[str, Any], way: Way) -> Response:
     """Start a new session in place of whatever the browser had, and go where one wanted to."""
     kept = return_to.belonging_to(user, kept)
     earlier = context.session_id()
@@ -189,8 +220,10 @@ def _begin(user: User, kept: dict[str, Any]) -> Response:
     token = sessions.start(
         db(),
         user=user,
+        way=way,
         now=now(),
         browser=request.user_agent.string,
+        network_address=context.network_address(),
         kept_form=kept if kept["fields"] else None,
     )
     # Nothing from before may live on, or somebody could have planted it; nor the CSRF token.
@@ -201,10 +234,13 @@ def _begin(user: User, kept: dict[str, Any]) -> Response:
     session["locale"] = user.locale
     session.permanent = True
     if kept["path"] and not kept["fields"]:
-        flash(_("You had been signed out, so that was not done. Do it once more."), "warning")
-    return redirect(kept["page"], HTTPStatus.SEE_OTHER)
+        flash(_("You had to sign in first, so that was not done. Do it once more."), "warning")
+    response = redirect(kept["page"], HTTPStatus.SEE_OTHER)
+    known_browser.remember(response, user)
+    return response
 
 
 @blueprint.record_once
 def _offer(state: BlueprintSetupState) -> None:
     state.app.extensions["expired_form"] = expired_form
+    state.app.extensions["sign_in_again"] = sign_in_again
