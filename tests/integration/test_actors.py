@@ -174,9 +174,8 @@ def test_the_name_of_an_actor_has_one_line_so_that_mail_to_it_can_be_made(
     with database.session(write=False) as session:
         actor = session.scalars(select(Actor)).one()
     assert actor.name == "KS Bcc: all"
-    assert (
-        Mailbox(address="post@ks.example", name=actor.name).header("To").startswith("KS Bcc: all")
-    )
+    mailbox = Mailbox(address="post@ks.example", name=actor.name)
+    assert "\n" not in mailbox.header("To")
 
 
 def test_who_saves_an_actor_second_sees_both_and_loses_nothing(
