@@ -1,4 +1,4 @@
-"""Forms that were sent; names on one line; rows of before in the audit log."""
+"""Forms that were sent, how browsers signed in, mails about access; rows of before in the log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+KINDS = "'digest', 'sign_in', 'answer_link', 'test'"
+MORE_KINDS = f"{KINDS}, 'password_set', 'address_changed'"
 ONE_LINE = {
     "actors": ("name",),
     "actor_aliases": ("name",),
@@ -31,6 +33,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_submissions")),
     )
     op.create_index("ix_submissions_at", "submissions", ["at"])
+    op.add_column("user_sessions", sa.Column("network_address", sa.String(45), nullable=True))
+    # In one statement that both databases know: SQLite adds no constraint later.
+    op.execute(
+        "ALTER TABLE user_sessions ADD COLUMN signed_in_by VARCHAR(40)"
+        " CONSTRAINT ck_user_sessions_signed_in_by"
+        " CHECK (signed_in_by IN ('password', 'link', 'demonstration'))"
+    )
+    op.add_column(
+        "user_sessions", sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True)
+    )
+    _change_kinds(KINDS, MORE_KINDS)
+
+    _put_on_one_line()
+    note_rows_of_before()
+
+
+def _put_on_one_line() -> None:
     for name, columns in ONE_LINE.items():
         table = sa.table(name, *(sa.column(column, sa.String) for column in columns))
         for column in table.c:
@@ -40,13 +59,53 @@ def upgrade() -> None:
                     .where(column.contains(sign))
                     .values({column: sa.func.replace(column, sign, " ")})
                 )
-    note_rows_of_before()
 
 
 def downgrade() -> None:
     """Leave the event about rows of before: nothing may take it from the log."""
+    added = "kind IN ('password_set', 'address_changed')"
+    op.execute(
+        f"DELETE FROM delivery_attempts WHERE email_id IN (SELECT id FROM outgoing_emails WHERE {added})"  # noqa: S608 - words of ours
+    )
+    op.execute(f"DELETE FROM outgoing_emails WHERE {added}")  # noqa: S608 - words of ours
+    _change_kinds(MORE_KINDS, KINDS)
+    for column in ("proven_at", "signed_in_by", "network_address"):
+        op.drop_column("user_sessions", column)
     op.drop_index("ix_submissions_at", "submissions")
     op.drop_table("submissions")
+
+
+def _change_kinds(before: str, after: str) -> None:
+    """Change which kinds of mail the outbox admits."""
+    if op.get_bind().dialect.name == "postgresql":
+        name = op.f("ck_outgoing_emails_kind")
+        op.drop_constraint(name, "outgoing_emails", type_="check")
+        op.create_check_constraint(name, "outgoing_emails", f"kind IN ({after})")
+    else:
+        _rewrite("outgoing_emails", f"kind IN ({before})", f"kind IN ({after})")
+
+
+def _rewrite(name: str, before: str, after: str) -> None:
+    """Change the words of a check in SQLite's schema, as its manual says for a change of that kind.
+
+    Other tables refer to this one, so it cannot be written anew within a transaction.
+    """
+    connection = op.get_bind()
+    [version] = connection.exec_driver_sql("PRAGMA schema_version").scalars()
+    connection.exec_driver_sql("PRAGMA writable_schema=ON")
+    changed = connection.execute(
+        sa.text(
+            "UPDATE sqlite_master SET sql = replace(sql, :before, :after)"
+            " WHERE type = 'table' AND name = :name AND instr(sql, :before) > 0"
+        ),
+        {"name": name, "before": before, "after": after},
+    )
+    # Makes every connection read the schema anew.
+    connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema=RESET")
+    if changed.rowcount != 1:
+        message = f"the table {name} does not say {before}"
+        raise RuntimeError(message)
 
 
 def note_rows_of_before() -> None:
