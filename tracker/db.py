@@ -41,7 +41,7 @@ NAMING = {
 
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """What is raised where the database does not go along: locked for long, full, gone or closed."""
-BUSY_TIMEOUT_MS = 20_000
+BUSY_TIMEOUT_MS = 15_000
 """A page must be answered within half a minute, whatever it waits for."""
 POOL_TIMEOUT_SECONDS = 10
 LOOK_EVERY_MS = 2
@@ -269,7 +269,8 @@ def _begin_writing(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        for _ in range(BUSY_TIMEOUT_MS // LOOK_EVERY_MS):
+        ends_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        while time.monotonic() < ends_at:
             try:
                 driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
