@@ -19,12 +19,14 @@ import click
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+import addresses
+
 PREFIX: Final = "TRACKER_"
 HOST: Final = re.compile(r"[\w.:-]+")
-# The domain may have letters of any language, what stands before it may not (RFC 6531).
-ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(\.[\w-]+)*")
 DEFAULT_DATABASE_URL: Final = f"sqlite:///{Path(__file__).parent / 'instance' / 'tracker.db'}"
 SHORTEST_SECRET_KEY: Final = 16
+# What is put between + and @ of the address for reports takes the rest of a local part's 64.
+LONGEST_BOUNCE_LOCAL_PART: Final = 32
 # Clocks are moved between two and three; a slot there would be passed twice or never.
 CLOCK_CHANGE: Final = (dt.time(2), dt.time(3))
 # Påskeuke, fellesferie and romjul, as tracker.domain.calendar knows them.
@@ -79,6 +81,8 @@ class Settings:
     smtp: SmtpSettings | None = None
     mail_from: str = "tracker@localhost"
     reply_to: str | None = None
+    bounce_address: str | None = None
+    """Where delivery reports go, with a signed part of its own for each mail before the @."""
     base_url: str = "http://127.0.0.1:8000"
     timezone: str = "Europe/Oslo"
     locale: Locale = "nb"
@@ -106,6 +110,7 @@ class Settings:
             smtp=read.smtp(),
             mail_from=read.mailbox("MAIL_FROM") or _default_sender(base),
             reply_to=read.mailbox("REPLY_TO"),
+            bounce_address=read.bounce_address(),
             base_url=base.geturl(),
             timezone=read.timezone(),
             locale=read.locale(),
@@ -141,7 +146,13 @@ class _Reader:
         self._env = env
 
     def _get(self, name: str, default: str = "") -> str:
-        return self._env.get(PREFIX + name, "").strip() or default
+        text = self._env.get(PREFIX + name, "").strip()
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # So the environment holds bytes that are no UTF-8.
+            self._refuse(name, "is not written in UTF-8")
+        return text or default
 
     @staticmethod
     def _refuse(name: str, message: str) -> NoReturn:
@@ -194,9 +205,9 @@ class _Reader:
         query = parse_qs(url.query, keep_blank_values=True)
         if set(query) - {"starttls"} or url.path.strip("/"):
             self._refuse("SMTP_URL", "takes only ?starttls=required, optional or off")
-        host = url.hostname or ""
-        user = unquote(url.username) if url.username else None
-        password = unquote(url.password) if url.password else None
+        host = self._host("SMTP_URL", url)
+        user = self._unquoted("SMTP_URL", url.username)
+        password = self._unquoted("SMTP_URL", url.password)
         if bool(user) != bool(password):
             self._refuse("SMTP_URL", "needs both a user and a password, or neither")
         if url.scheme == "smtps":
@@ -217,7 +228,27 @@ class _Reader:
         url, _ = self._split("BASE_URL", text, schemes=("http", "https"))
         if url.path.strip("/") or url.query or url.fragment or url.username:
             self._refuse("BASE_URL", "must end after the host and port")
+        self._host("BASE_URL", url)
         return url._replace(path="")
+
+    def _host(self, name: str, url: SplitResult) -> str:
+        """Return the host as the DNS knows it."""
+        try:
+            return addresses.ascii_host(url.hostname or "")
+        except addresses.AddressError:
+            self._refuse(name, "names a host that cannot exist")
+
+    def _unquoted(self, name: str, text: str | None) -> str | None:
+        """Return a user or a password as it was before its signs were written as %xx."""
+        if not text:
+            return None
+        try:
+            found = unquote(text, errors="strict")
+        except UnicodeDecodeError:
+            self._refuse(name, "has letters in user or password that are not %xx of UTF-8")
+        if not found.isprintable():
+            self._refuse(name, "has a control character in user or password")
+        return found
 
     def _split(
         self, name: str, text: str, *, schemes: tuple[str, ...]
@@ -235,9 +266,26 @@ class _Reader:
         text = self._get(name)
         if not text:
             return None
-        found = ADDRESS.fullmatch(parseaddr(text)[1])
-        if not found or any(ord(character) < ord(" ") for character in text):
+        text = addresses.without_invisible(text)
+        if not text.isprintable():
             self._refuse(name, "must be an e-mail address, or: Name <address>")
+        try:
+            addresses.read(parseaddr(text)[1])
+        except addresses.AddressError as error:
+            self._refuse(name, f"must be an e-mail address, or: Name <address>. {error}")
+        return text
+
+    def bounce_address(self) -> str | None:
+        text = self.mailbox("BOUNCE_ADDRESS")
+        if not text:
+            return None
+        local = text.partition("@")[0]
+        if text != parseaddr(text)[1] or "+" in local or len(local) > LONGEST_BOUNCE_LOCAL_PART:
+            self._refuse(
+                "BOUNCE_ADDRESS",
+                "must be an address alone; before the @ no + and at most "
+                f"{LONGEST_BOUNCE_LOCAL_PART} signs",
+            )
         return text
 
     def timezone(self) -> str:

@@ -66,6 +66,8 @@ class SmtpServer:
         self.open: list[SMTP] = []
         self.settings = SmtpSettings("127.0.0.1", 0, tls="off")
         self.controller: Controller | None = None
+        self.mechanisms = ""
+        """What the server says that it offers to sign in with; empty: as it is."""
 
     @property
     def receivers(self) -> list[str]:
@@ -129,6 +131,11 @@ class _ScriptedSmtp(SMTP):
         if self not in self._scripted.open:
             self._scripted.connections += 1
             self._scripted.open.append(self)
+
+    async def push(self, status: Any) -> None:
+        if self._scripted.mechanisms and "AUTH " in str(status):
+            status = f"{status[:4]}AUTH {self._scripted.mechanisms}"
+        await super().push(status)
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802

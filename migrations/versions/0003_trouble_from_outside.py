@@ -13,6 +13,10 @@ depends_on = None
 
 KINDS = "'digest', 'sign_in', 'answer_link', 'test'"
 MORE_KINDS = f"{KINDS}, 'password_set', 'address_changed'"
+OUTCOMES = "'sent', 'temporary', 'bad_address', 'installation', 'unknown', 'cancelled'"
+MORE_OUTCOMES = (
+    "'sent', 'temporary', 'bad_address', 'full', 'refused', 'installation', 'unknown', 'cancelled'"
+)
 ONE_LINE = {
     "actors": ("name",),
     "actor_aliases": ("name",),
@@ -43,8 +47,8 @@ def upgrade() -> None:
     op.add_column(
         "user_sessions", sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True)
     )
-    _change_kinds(KINDS, MORE_KINDS)
-
+    _change_words("outgoing_emails", "kind", KINDS, MORE_KINDS)
+    _change_words("delivery_attempts", "outcome", OUTCOMES, MORE_OUTCOMES)
     _put_on_one_line()
     note_rows_of_before()
 
@@ -68,21 +72,24 @@ def downgrade() -> None:
         f"DELETE FROM delivery_attempts WHERE email_id IN (SELECT id FROM outgoing_emails WHERE {added})"  # noqa: S608 - words of ours
     )
     op.execute(f"DELETE FROM outgoing_emails WHERE {added}")  # noqa: S608 - words of ours
-    _change_kinds(MORE_KINDS, KINDS)
+    _change_words("outgoing_emails", "kind", MORE_KINDS, KINDS)
+    op.execute("UPDATE delivery_attempts SET outcome = 'temporary' WHERE outcome = 'full'")
+    op.execute("UPDATE delivery_attempts SET outcome = 'installation' WHERE outcome = 'refused'")
+    _change_words("delivery_attempts", "outcome", MORE_OUTCOMES, OUTCOMES)
     for column in ("proven_at", "signed_in_by", "network_address"):
         op.drop_column("user_sessions", column)
     op.drop_index("ix_submissions_at", "submissions")
     op.drop_table("submissions")
 
 
-def _change_kinds(before: str, after: str) -> None:
-    """Change which kinds of mail the outbox admits."""
+def _change_words(table: str, column: str, before: str, after: str) -> None:
+    """Change which words a column admits."""
     if op.get_bind().dialect.name == "postgresql":
-        name = op.f("ck_outgoing_emails_kind")
-        op.drop_constraint(name, "outgoing_emails", type_="check")
-        op.create_check_constraint(name, "outgoing_emails", f"kind IN ({after})")
+        name = op.f(f"ck_{table}_{column}")
+        op.drop_constraint(name, table, type_="check")
+        op.create_check_constraint(name, table, f"{column} IN ({after})")
     else:
-        _rewrite("outgoing_emails", f"kind IN ({before})", f"kind IN ({after})")
+        _rewrite(table, f"{column} IN ({before})", f"{column} IN ({after})")
 
 
 def _rewrite(name: str, before: str, after: str) -> None:

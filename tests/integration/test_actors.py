@@ -147,6 +147,7 @@ def test_a_number_with_a_typing_error_is_refused(number: str, code: str) -> None
         ({"name": "KS"}, "name"),
         ({"name": " "}, "name"),
         ({"email": "ikke en adresse"}, "email"),
+        ({"email": "søren@ks.no"}, "email"),
         ({"aliases": "x" * 501}, "aliases"),
         ({"locale": "de"}, "locale"),
     ],

@@ -216,7 +216,7 @@ def test_to_try_a_mail_now_does_not_wait_for_the_pause_to_end(
     database: Database, server: SmtpServer, deliver: Callable[[], Counts], as_user: Sign
 ) -> None:
     mails.queue_digests(database, 1)
-    server.script.mail = ["550 5.7.1 not you"]
+    server.script.mail = ["530 5.7.0 sign in first"]
     deliver()
     with database.session(write=True) as session:
         coordinator = make.coordinator(session)

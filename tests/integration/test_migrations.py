@@ -33,7 +33,10 @@ def shape(database: Database) -> dict[str, object]:
             [(column["name"], str(column["type"]), column["nullable"])
              for column in inspector.get_columns(table)],
             sorted(str(key["name"]) for key in inspector.get_foreign_keys(table)),
-            sorted(str(check["name"]) for check in inspector.get_check_constraints(table)),
+            sorted(
+                (str(check["name"]), check["sqltext"])
+                for check in inspector.get_check_constraints(table)
+            ),
             sorted(str(unique["name"]) for unique in inspector.get_unique_constraints(table)),
             sorted(str(index["name"]) for index in inspector.get_indexes(table)),
         )  # fmt: skip

@@ -218,6 +218,41 @@ def test_a_bad_value_is_told_at_its_field_and_the_rest_is_kept(
         assert len(session.scalars(select(User)).all()) == 2
 
 
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("nb", "Det kan bare sendes e-post til adresser med a til z"),
+        ("nn", "Det kan berre sendast e-post til adresser med a til z"),
+        ("en", "Mail can only be sent to addresses with a to z"),
+    ],
+)
+def test_letters_before_the_at_sign_are_refused_in_words_at_the_field(
+    as_user: Callable[[User], Client],
+    database: Database,
+    admin: User,
+    ks: Actor,
+    locale: str,
+    words: str,
+) -> None:
+    with database.session(write=True) as session:
+        session.get_one(User, admin.id).locale = locale
+    sent = new(actor_id=str(ks.id), email="søren@ks.no")
+    response = as_user(admin).send("/people/new", **sent)
+    assert response.status_code == 400
+    assert words in response.text
+    assert 'value="søren@ks.no"' in response.text
+
+
+def test_what_nobody_sees_in_an_address_is_left_out_where_it_is_entered_and_where_one_signs_in(
+    as_user: Callable[[User], Client], database: Database, admin: User, ks: Actor
+) -> None:
+    sent = new(actor_id=str(ks.id), email="\ufeffny\u200b@k\u00ads.no\u2060")
+    assert as_user(admin).send("/people/new", **sent).status_code == 303
+    with database.session(write=False) as session:
+        assert "ny@ks.no" in session.scalars(select(User.email)).all()
+    assert sign_in.address_of(" NY@ks\u200d.no") == "ny@ks.no"
+
+
 def test_a_command_needs_nobody_to_act(database: Database) -> None:
     with database.session(write=True) as session:
         create(session, role=Role.ADMIN)

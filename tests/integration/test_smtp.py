@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import smtplib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -68,10 +69,20 @@ def test_one_connection_carries_many_mails(server: SmtpServer, sender: SmtpSende
         ("551 user not local", Result.BAD_ADDRESS),
         ("553 mailbox name not allowed", Result.BAD_ADDRESS),
         ("501 5.1.3 bad address syntax", Result.BAD_ADDRESS),
-        ("550 5.7.1 relaying denied", Result.INSTALLATION_FAULT),
-        ("550 5.1.8 sender's domain does not exist", Result.INSTALLATION_FAULT),
-        ("554 transaction failed", Result.INSTALLATION_FAULT),
-        ("552 5.2.2 mailbox full", Result.TEMPORARY),
+        ("550 5.2.1 mailbox disabled", Result.BAD_ADDRESS),
+        ("550 5.5.0 mailbox unavailable", Result.BAD_ADDRESS),
+        ("550 5.7.1 relaying denied", Result.REFUSED),
+        ("550 relay not permitted", Result.REFUSED),
+        ("550 Administrative prohibition", Result.REFUSED),
+        ("550 SPF check failed", Result.REFUSED),
+        ("550 5.1.8 sender's domain does not exist", Result.REFUSED),
+        ("554 transaction failed", Result.REFUSED),
+        ("552 5.2.3 too long for this mailbox", Result.REFUSED),
+        ("550 5.3.4 too big", Result.REFUSED),
+        ("530 5.7.0 sign in first", Result.INSTALLATION_FAULT),
+        ("552 5.2.2 mailbox full", Result.FULL),
+        ("552 over quota", Result.FULL),
+        ("452 4.2.2 over quota", Result.FULL),
         ("450 4.2.1 greylisted", Result.TEMPORARY),
         ("451 try later", Result.TEMPORARY),
         ("452 too many receivers", Result.TEMPORARY),
@@ -94,12 +105,17 @@ def test_a_refused_receiver_is_classified_and_the_next_mail_goes_out(
 @pytest.mark.parametrize(
     ("command", "answer", "result"),
     [
-        ("mail", "550 5.7.1 sender not allowed", Result.INSTALLATION_FAULT),
+        ("mail", "550 5.7.1 sender not allowed", Result.REFUSED),
+        ("mail", "552 too big", Result.REFUSED),
+        ("mail", "552 5.2.2 you have sent enough", Result.REFUSED),
+        ("mail", "530 5.7.0 sign in first", Result.INSTALLATION_FAULT),
         ("mail", "451 4.3.0 try later", Result.TEMPORARY),
-        ("data_command", "554 no", Result.INSTALLATION_FAULT),
-        ("content", "554 5.7.1 looks like spam", Result.INSTALLATION_FAULT),
+        ("data_command", "554 no", Result.REFUSED),
+        ("content", "554 5.7.1 looks like spam", Result.REFUSED),
         ("content", "451 4.3.0 disk full", Result.TEMPORARY),
-        ("content", "552 5.3.4 too big", Result.INSTALLATION_FAULT),
+        ("content", "552 5.3.4 too big", Result.REFUSED),
+        ("content", "552 5.2.2 mailbox full", Result.FULL),
+        ("content", "552 over quota", Result.FULL),
     ],
 )
 def test_a_refusal_that_is_not_about_the_receiver_is_never_a_bad_address(
@@ -203,6 +219,106 @@ def test_the_right_password_lets_mail_through() -> None:
         sender.close()
 
 
+@pytest.mark.parametrize("password", ["pæssøård", "with space €", "right"])
+@pytest.mark.parametrize("mechanisms", ["LOGIN PLAIN", "LOGIN"])
+def test_a_password_with_norwegian_letters_lets_mail_through(
+    password: str, mechanisms: str
+) -> None:
+    with running_smtp_server(tls=True, password=password) as server:
+        server.mechanisms = mechanisms
+        settings = replace(server.settings, tls="optional", user="påst", password=password)
+        sender = SmtpSender(settings, timeout=5)
+
+        assert sender.send(mail_to()).result is Result.ACCEPTED
+        sender.close()
+
+
+def test_a_wrong_password_with_norwegian_letters_is_the_installations_fault_and_not_told() -> None:
+    with running_smtp_server(tls=True, password="right") as server:
+        settings = replace(server.settings, tls="optional", user="tracker", password="wrøng")
+        outcome = SmtpSender(settings, timeout=5).send(mail_to())
+
+    assert outcome.result is Result.INSTALLATION_FAULT
+    assert outcome.answer.startswith("AUTH: 535")
+    assert "ø" not in outcome.answer
+
+
+def test_a_server_that_cannot_take_the_letters_of_the_password_is_the_installations_fault() -> None:
+    with running_smtp_server(tls=True, password="rø") as server:
+        server.mechanisms = "CRAM-MD5"
+        settings = replace(server.settings, tls="optional", user="tracker", password="rø")
+        outcome = SmtpSender(settings, timeout=5).send(mail_to())
+
+    assert outcome.result is Result.INSTALLATION_FAULT
+    assert "AUTH PLAIN" in outcome.answer
+
+
+RAISED = [
+    UnicodeEncodeError("ascii", "hemmelig ø", 9, 10, "ordinal not in range"),
+    ValueError("hemmelig"),
+    KeyError("auth"),
+    LookupError("no such encoding"),
+    AttributeError("sock"),
+    TypeError("not bytes"),
+    RuntimeError("anything"),
+]
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("step", ["ehlo", "mail", "rcpt", "docmd"])
+def test_whatever_goes_wrong_before_the_content_is_handed_over_means_not_sent(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    sender = SmtpSender(server.settings, timeout=5)
+    with monkeypatch.context() as broken:
+        broken.setattr(smtplib.SMTP, step, fail)
+        outcome = sender.send(mail_to())
+    expected = Result.INSTALLATION_FAULT if step == "ehlo" else Result.TEMPORARY
+    assert outcome.result is expected
+    assert server.received == []
+    if step == "ehlo":
+        assert "hemmelig" not in outcome.answer
+    assert sender.send(mail_to()).result is Result.ACCEPTED
+    sender.close()
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_whatever_goes_wrong_after_that_means_that_nobody_knows(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    sender = SmtpSender(server.settings, timeout=5)
+    assert sender.send(mail_to()).result is Result.ACCEPTED
+    with monkeypatch.context() as broken:
+        broken.setattr(smtplib.SMTP, "getreply", answer_until_the_end(fail))
+        assert sender.send(mail_to()).result is Result.UNKNOWN
+    sender.close()
+
+
+def answer_until_the_end(fail: Callable[[], None]) -> Callable[[smtplib.SMTP], tuple[int, bytes]]:
+    """Read the answers to MAIL, RCPT and DATA, and fail at the one to the content."""
+    read, left = smtplib.SMTP.getreply, iter([True] * 3)
+
+    def getreply(smtp: smtplib.SMTP) -> tuple[int, bytes]:
+        if not next(left, False):
+            fail()
+        return read(smtp)
+
+    return getreply
+
+
+def test_a_mail_that_cannot_be_put_into_bytes_is_not_sent(
+    server: SmtpServer, sender: SmtpSender
+) -> None:
+    assert sender.send(mail_to(message_id="<ø@tracker.example>")).result is Result.TEMPORARY
+    assert server.connections == 0
+
+
 def test_missing_sign_in_is_the_installations_fault() -> None:
     with running_smtp_server(tls=True, password="right") as server:
         sender = SmtpSender(replace(server.settings, tls="optional"), timeout=5)
@@ -277,3 +393,11 @@ def test_a_domain_with_norwegian_letters_is_sent_in_its_ascii_form(
 ) -> None:
     assert sender.send(mail_to("kari@blåbær.example")).result is Result.ACCEPTED
     assert server.receivers == ["kari@xn--blbr-roah.example"]
+
+
+def test_a_domain_with_an_eszett_is_sent_to_itself_and_not_to_another(
+    server: SmtpServer, sender: SmtpSender
+) -> None:
+    assert sender.send(mail_to("a8@straße.de")).result is Result.ACCEPTED
+    assert server.receivers == ["a8@xn--strae-oqa.de"]
+    assert server.received[0].message["To"] == "Kari Nordmann <a8@xn--strae-oqa.de>"

@@ -90,6 +90,10 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, env: dict[str, st
         ),
         ("smtp://me:pw@localhost:2525", SmtpSettings("localhost", 2525, "me", "pw", "optional")),
         ("smtps://me:pw@mail.example", SmtpSettings("mail.example", 465, "me", "pw", "implicit")),
+        (
+            "smtp://p%C3%B8st:p%C3%A5ss@mail.straße.example",
+            SmtpSettings("mail.xn--strae-oqa.example", 587, "pøst", "påss", "required"),
+        ),
         ("smtp://m:25/?starttls=required", SmtpSettings("m", 25, tls="required")),
     ],
 )
@@ -102,6 +106,15 @@ def test_the_sender_follows_the_base_address_until_it_is_set() -> None:
     settings = read(MAIL_FROM="Sekretariatet <s@x.example>", REPLY_TO="post@x.example")
     assert settings.mail_from == "Sekretariatet <s@x.example>"
     assert settings.reply_to == "post@x.example"
+
+
+def test_reports_go_to_an_address_of_their_own_where_it_is_set() -> None:
+    assert read().bounce_address is None
+    assert read(BOUNCE_ADDRESS="bounce@x.example").bounce_address == "bounce@x.example"
+
+
+def test_what_nobody_sees_is_left_out_of_an_address() -> None:
+    assert read(MAIL_FROM="KS <post@k\u00ads.example>\u200b").mail_from == "KS <post@ks.example>"
 
 
 def test_the_base_address_loses_its_last_slash_and_tells_what_is_secure() -> None:
@@ -148,11 +161,22 @@ def test_the_named_periods_are_those_of_the_calendar() -> None:
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "a@b.example\nBcc: c@d.example"),
         ("MAIL_FROM", "ø@b.example"),
+        ("MAIL_FROM", "a@☃.example"),
+        ("MAIL_FROM", "a\udcf8@b.example"),
+        ("BOUNCE_ADDRESS", "nobody"),
+        ("BOUNCE_ADDRESS", "Name <a@b.example>"),
+        ("BOUNCE_ADDRESS", "a+b@b.example"),
+        ("BOUNCE_ADDRESS", "a" * 33 + "@b.example"),
+        ("SMTP_URL", "smtp://me:p%F8@mail.example"),
+        ("SMTP_URL", "smtp://me:p\udcf8@mail.example"),
+        ("SMTP_URL", "smtp://me:p%0Aw@mail.example"),
+        ("SMTP_URL", "smtp://mail.☃.example"),
         ("REPLY_TO", "@example"),
         ("BASE_URL", "tracker.example"),
         ("BASE_URL", "ftp://tracker.example"),
         ("BASE_URL", "https://tracker.example/path"),
         ("BASE_URL", "https://tracker example"),
+        ("BASE_URL", "https://ⅷ͸.example"),
         ("BASE_URL", "https://tracker.example:port"),
         ("TIMEZONE", "Oslo"),
         ("TIMEZONE", "/etc/passwd"),

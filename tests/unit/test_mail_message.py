@@ -12,7 +12,8 @@ from email.utils import parseaddr
 
 import pytest
 
-from tracker.mail.message import AddressError, Email, Mailbox, new_message_id
+from addresses import AddressError
+from tracker.mail.message import Email, Mailbox, new_message_id
 
 LONG_URL = "https://oppfolging.virksomhet.example/reminders/unsubscribe/" + "a1-" * 60
 

@@ -7,9 +7,9 @@ from typing import BinaryIO
 import click
 from flask.cli import with_appcontext
 
+import addresses
 from tracker.cli.common import Group, the_tracker, transaction
 from tracker.mail import bounces as reports
-from tracker.mail.message import AddressError, Mailbox
 from tracker.mail.outcomes import Result
 from tracker.mail.senders import make_sender
 from tracker.services import bounces as bounced
@@ -27,9 +27,9 @@ def mail() -> None:
 def test(address: str) -> None:
     """Send one mail to ADDRESS and print the server's answer; exit 1 unless it was accepted."""
     try:
-        receiver = Mailbox(address=address).wire_address
-    except (AddressError, ValueError) as error:
-        raise click.ClickException(f"Not an e-mail address: {address}") from error
+        receiver = addresses.read(address).shown
+    except addresses.AddressError as error:
+        raise click.ClickException(str(error)) from error
     tracker = the_tracker()
     settings = tracker.settings
     with transaction(write=True) as (session, now):
@@ -58,17 +58,22 @@ def test(address: str) -> None:
 @click.option(
     "--file", "source", type=click.File("rb"), required=True, help="The report; - is stdin."
 )
+@click.option("--recipient", help="The address that the report came to; else its headers tell.")
 @with_appcontext
-def bounces(source: BinaryIO) -> None:
+def bounces(source: BinaryIO, recipient: str | None) -> None:
     """Read one delivery report (RFC 3464) that came back, as from a mailbox's filter.
 
     An address that does not exist is marked, and others get its reminders. Exit 1 where the
     file is no report about a mail of this installation; nothing is changed then.
     """
     try:
+        settings = the_tracker().settings
         found = reports.parse(source.read(reports.LARGEST + 1))
         with transaction(write=True) as (session, now):
-            effect = bounced.take(session, reports=found, now=now)
+            effect = bounced.take(
+                session, bounce=found, recipient=recipient, settings=settings, now=now
+            )
     except reports.BounceError as error:
         raise click.ClickException(f"Nothing was done: {error}.") from error
-    click.echo(f"{effect}: {found[0].recipient}: {found[0].outcome.answer}")
+    report = found.reports[0]
+    click.echo(f"{effect}: {report.recipient}: {report.outcome.answer}")

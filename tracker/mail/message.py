@@ -13,15 +13,9 @@ from email.utils import format_datetime, formataddr, parseaddr
 from functools import lru_cache
 from typing import Final
 
+import addresses
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_PLAIN_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-
-
-class AddressError(ValueError):
-    """An address that no mail server can take, with the reason for people who operate this."""
-
-
 _SHORT: Final = 78
 """RFC 5322 asks for lines no longer than this."""
 _LINE_END: Final = "\r\n"
@@ -52,17 +46,9 @@ class Mailbox:
     def wire_address(self) -> str:
         """The address as a mail server takes it: the domain in its ASCII form.
 
-        Raises AddressError when the address is malformed, or has letters before the @ that only
-        some servers take (RFC 6531).
+        Raises AddressError.
         """
-        local, _, domain = self.address.strip().rpartition("@")
-        try:
-            plain = f"{local}@{domain.encode('idna').decode('ascii')}"
-        except UnicodeError as error:
-            raise AddressError(f"not a mail domain: {domain!r}") from error
-        if not _PLAIN_ADDRESS.fullmatch(plain):
-            raise AddressError(f"not an address that mail servers take: {self.address!r}")
-        return plain
+        return addresses.read(self.address).wire
 
     def header(self, name: str) -> str:
         """Give what stands in the header `name`; raises AddressError like `wire_address`."""
@@ -85,6 +71,8 @@ class Email:
     kind: str
     sent_at: dt.datetime
     reply_to: Mailbox | None = None
+    return_path: Mailbox | None = None
+    """Where reports about this mail go; None: to the sender."""
     list_id: str = ""
     unsubscribe_url: str = ""
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-_ENHANCED_CODE = re.compile(r"\s*(?:\d{3}[ -])?([245])\.(\d{1,3})\.(\d{1,3})\b")
-_ABOUT_US = re.compile(r"relay|rcpthosts|authenticat", re.IGNORECASE)
-"""How servers without enhanced codes say that they do not take mail from us for anybody."""
+_ENHANCED_CODE: Final = re.compile(r"\s*(?:\d{3}[ -])?#?([245])\.(\d{1,3})\.(\d{1,3})\b")
+_ABOUT_US: Final = re.compile(
+    r"relay|rcpthosts|authenticat|prohibit|blocklist|black ?list|\b(spf|dkim|dmarc|policy|spam)\b",
+    re.IGNORECASE,
+)
+"""How servers without enhanced codes say that it is not the receiver whom they refuse."""
 
 
 class Result(StrEnum):
@@ -22,6 +26,10 @@ class Result(StrEnum):
     """Nothing was sent; there was no server to talk to, so other mails need not try now."""
     BAD_ADDRESS = "bad_address"
     """The server says that there is no such receiver; trying again does not help."""
+    FULL = "full"
+    """The receiver's mailbox is full; that may pass."""
+    REFUSED = "refused"
+    """The server refuses this mail, for its receiver or for all: what others get tells which."""
     INSTALLATION_FAULT = "installation_fault"
     """The server refuses us, not the receiver: sending pauses until somebody has looked."""
     UNKNOWN = "unknown"
@@ -50,21 +58,35 @@ def classify_refusal(stage: Stage, code: int, answer: str) -> Outcome:
     """Classify the server's refusal `code` `answer` (RFC 5321; enhanced codes RFC 3463).
 
     Only a refused RCPT that speaks of the mailbox is the address's fault. A policy refusal (5.7.x),
-    or the complaint that the *sender's* address is bad (5.1.7, 5.1.8), is ours.
+    or the complaint that the *sender's* address is bad (5.1.7, 5.1.8), never is.
     """
-    words = Outcome(Result.TEMPORARY, f"{stage}: {code} {answer}".strip())
+    return Outcome(_kind(stage, code, answer), f"{stage}: {code} {answer}".strip())
+
+
+def enhanced_code(answer: str) -> tuple[int, int, int] | None:
+    """Return the enhanced status code that an answer begins with, such as 5, 7, 26."""
+    found = _ENHANCED_CODE.match(answer)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def _kind(stage: Stage, code: int, answer: str) -> Result:
+    found = enhanced_code(answer)
+    subject = found[1:] if found else (0, 0)
+    is_before_receiver = stage in {Stage.CONNECT, Stage.AUTH, Stage.MAIL}
+    if subject == (2, 2) and not is_before_receiver:
+        return Result.FULL
     if 400 <= code < 500:
-        early = stage in {Stage.CONNECT, Stage.AUTH}
-        return Outcome(Result.UNREACHABLE, words.answer) if early else words
-    if stage is not Stage.RCPT:
-        return Outcome(Result.INSTALLATION_FAULT, words.answer)
-    match = _ENHANCED_CODE.match(answer)
-    subject, detail = (int(match[2]), int(match[3])) if match else (0, 0)
-    is_ours = not match and _ABOUT_US.search(answer)
-    if is_ours or subject == 7 or (subject, detail) in {(1, 7), (1, 8)}:
-        return Outcome(Result.INSTALLATION_FAULT, words.answer)
-    if (subject, detail) == (2, 2) or code == 552:
-        return words  # the mailbox is full; that passes
-    if subject == 1 or code in {550, 551, 553}:
-        return Outcome(Result.BAD_ADDRESS, words.answer)
-    return Outcome(Result.INSTALLATION_FAULT, words.answer)
+        is_early = stage in {Stage.CONNECT, Stage.AUTH}
+        return Result.UNREACHABLE if is_early else Result.TEMPORARY
+    if stage in {Stage.CONNECT, Stage.AUTH} or code == 530:
+        return Result.INSTALLATION_FAULT  # 530: sign in first
+    if not found and code == 552 and not is_before_receiver:
+        return Result.FULL
+    if stage is not Stage.RCPT or subject[0] == 7 or subject in {(1, 7), (1, 8)}:
+        return Result.REFUSED
+    if not found and _ABOUT_US.search(answer):
+        return Result.REFUSED
+    # A few say 5.2.1 or 5.5.0 of a mailbox that is not there, but 5.2.3 of a mail that is too long.
+    is_about_mail = subject[0] in {3, 6} or subject == (2, 3)
+    is_bad = subject[0] == 1 or (code in {550, 551, 553} and not is_about_mail)
+    return Result.BAD_ADDRESS if is_bad else Result.REFUSED

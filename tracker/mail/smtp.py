@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import logging
 import smtplib
 import socket
 import ssl
 
+from addresses import AddressError
 from config import SmtpSettings
-from tracker.mail.message import AddressError, Email
+from tracker.mail.message import Email
 from tracker.mail.outcomes import Outcome, Result, Stage, classify_refusal
 
 TIMEOUT_SECONDS = 30.0  # for each answer of the server
 _LINE_END = b"\r\n"
+_SIGNED_IN = {235, 503}
+
+logger = logging.getLogger(__name__)
 
 
 class _RefusalError(Exception):
@@ -44,16 +50,19 @@ class SmtpSender:
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, email: Email) -> Outcome:
-        """Try once to hand over `email`; never raises for what the server or network does."""
+        """Try once to hand over `email`; never raises, and alone knows how far it came."""
         try:
             receiver = email.to.wire_address
         except AddressError as error:
             return Outcome(Result.BAD_ADDRESS, str(error))
         try:
-            content, sender = email.as_bytes(), email.sender.wire_address
+            content, sender = email.as_bytes(), (email.return_path or email.sender).wire_address
         except AddressError as error:
             # What is left are our own addresses, which the settings hold.
             return Outcome(Result.INSTALLATION_FAULT, str(error))
+        except ValueError as error:
+            logger.exception("a mail cannot be put into bytes")
+            return Outcome(Result.TEMPORARY, f"cannot be put into bytes: {type(error).__name__}")
         if self._smtp is not None:
             try:
                 return self._transact(self._smtp, sender, receiver, content, kept=True)
@@ -92,8 +101,8 @@ class SmtpSender:
             smtp.ehlo_or_helo_if_needed()
             self._secure(smtp)
             if server.user is not None and server.password is not None:
-                smtp.login(server.user, server.password)
-        except (OSError, smtplib.SMTPException, _RefusalError) as error:
+                _sign_in(smtp, server.user, server.password)
+        except Exception as error:  # Whatever it is, nothing has been handed over.
             if smtp is not None:
                 smtp.close()
             raise _RefusalError(_connection_outcome(error)) from error
@@ -142,7 +151,11 @@ class SmtpSender:
         except _RefusalError as refusal:
             self._reset_after(smtp, refusal)
             return refusal.outcome
-        except (OSError, smtplib.SMTPException) as error:
+        except _DroppedError:
+            raise
+        except Exception as error:
+            if not isinstance(error, (OSError, smtplib.SMTPException)):
+                logger.exception("a mail cannot be handed over")
             self._abandon()
             result = Result.UNKNOWN if handed_over else Result.TEMPORARY
             return Outcome(result, f"connection lost: {_words(error)}")
@@ -160,6 +173,29 @@ class SmtpSender:
         if self._smtp is not None:
             self._smtp.close()
             self._smtp = None
+
+
+def _sign_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
+    """Sign in, also with letters that the standard library's `login` cannot send (RFC 4616)."""
+    if (user + password).isascii():
+        smtp.login(user, password)
+        return
+    offered = smtp.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        reply = smtp.docmd("AUTH", f"PLAIN {_base64(chr(0).join(('', user, password)))}")
+    elif "LOGIN" in offered:
+        reply = smtp.docmd("AUTH", f"LOGIN {_base64(user)}")
+        if reply[0] == 334:
+            reply = smtp.docmd(_base64(password))
+    else:
+        words = "the server offers neither AUTH PLAIN nor LOGIN, which other letters than a-z need"
+        raise smtplib.SMTPNotSupportedError(words)
+    if reply[0] not in _SIGNED_IN:
+        raise smtplib.SMTPAuthenticationError(*reply)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _introduce(smtp: smtplib.SMTP, sender: str, size: int, *, kept: bool) -> None:
@@ -197,8 +233,12 @@ def _connection_outcome(error: Exception) -> Outcome:
         case smtplib.SMTPNotSupportedError() | ssl.SSLError():
             # No way to sign in, or a certificate that cannot be trusted: settings, not the network.
             return Outcome(Result.INSTALLATION_FAULT, _words(error))
-        case _:
+        case OSError() | smtplib.SMTPException():
             return Outcome(Result.UNREACHABLE, _words(error))
+        case _:
+            # Settings that cannot be used, or a server that makes no sense. The words of such an
+            # error may quote the password.
+            return Outcome(Result.INSTALLATION_FAULT, f"cannot connect: {type(error).__name__}")
 
 
 def _stuffed(content: bytes) -> bytes:

@@ -13,6 +13,16 @@ from tracker.models.columns import ActorId, Code, Id, Line, Locale, LongText, Us
 
 EMAIL_KINDS = ("digest", "sign_in", "answer_link", "test", "password_set", "address_changed")
 EMAIL_STATES = ("queued", "sent", "failed", "cancelled")
+OUTCOMES = (
+    "sent",
+    "temporary",
+    "bad_address",
+    "full",
+    "refused",
+    "installation",
+    "unknown",
+    "cancelled",
+)
 
 
 class OutgoingEmail(Base):
@@ -87,9 +97,7 @@ class DeliveryAttempt(Base):
 
     __tablename__ = "delivery_attempts"
     __table_args__ = (
-        one_of(
-            "outcome", "sent", "temporary", "bad_address", "installation", "unknown", "cancelled"
-        ),
+        one_of("outcome", *OUTCOMES),
         Index("ix_delivery_attempts_email_id", "email_id"),
     )
 

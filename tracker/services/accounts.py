@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, selectinload
 
@@ -17,7 +16,16 @@ from tracker.domain.status import ACTIVE
 from tracker.domain.text import person_name
 from tracker.i18n import LOCALES
 from tracker.models import Actor, AnswerLink, Membership, OutgoingEmail, Task, User
-from tracker.services import audit, calendar_feeds, contacts, outbox, paging, sessions, sign_in
+from tracker.services import (
+    audit,
+    calendar_feeds,
+    contacts,
+    entered,
+    outbox,
+    paging,
+    sessions,
+    sign_in,
+)
 from tracker.services.tasks import LARGEST_ID, visible_to
 from tracker.services.unique import unique
 
@@ -267,11 +275,7 @@ def _membership(session: Session, *, role: Role, actor_id: int | None) -> Member
 
 
 def _free_address(session: Session, email: str, owner: User | None = None) -> str:
-    try:
-        validated = validate_email(email.strip(), check_deliverability=False)
-    except EmailNotValidError as error:
-        raise InvalidError("email", "bad_address") from error
-    address = sign_in.address_of(validated.normalized)
+    address = sign_in.address_of(entered.address(email))
     taken = session.scalar(select(User.id).where(User.email == address))
     if taken is not None and (owner is None or taken != owner.id):
         raise InvalidError("email", "address_taken")

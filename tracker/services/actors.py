@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased, selectinload
 from stdnum.exceptions import InvalidChecksum, ValidationError
@@ -28,7 +27,7 @@ from tracker.models import (
     User,
 )
 from tracker.models.columns import Origin
-from tracker.services import audit, contacts, outbox, task_list, tasks
+from tracker.services import audit, contacts, entered, outbox, task_list, tasks
 from tracker.services.task_list import TaskRow
 from tracker.services.unique import unique
 
@@ -297,12 +296,7 @@ def _checked(session: Session, actor_id: int | None, facts: Facts) -> tuple[str 
         holder = session.scalar(others.where(Actor.organisation_number == number))
         if holder is not None:
             raise InvalidError("organisation_number", "organisation_number_taken", name=holder)
-    if not facts.email:
-        return number, None
-    try:
-        return number, validate_email(facts.email, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise InvalidError("email", "bad_address") from error
+    return number, entered.address(facts.email) if facts.email else None
 
 
 def _write(

@@ -21,7 +21,13 @@ SHOWN: Final = 100
 LATELY: Final = dt.timedelta(days=14)
 BOUNCED: Final = "bounced"
 """Why the lines of a mail are planned again that came back for another reason than its address."""
-_UNDELIVERED: Final = ("bad_address", "given_up")
+BAD_ADDRESS: Final = "bad_address"
+"""Why those of a mail are that a server refused for good, because of its address."""
+GIVEN_UP: Final = "given_up"
+"""Why those of a mail are that was tried in vain for days."""
+FULL: Final = "full"
+"""Why those of a mail are that found the mailbox full, as others had for two weeks."""
+_UNDELIVERED: Final = (BAD_ADDRESS, GIVEN_UP, FULL)
 
 
 @dataclass(frozen=True, slots=True)

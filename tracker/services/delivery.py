@@ -169,7 +169,7 @@ class _Delivery:
         try:
             return self._sender.send(email)
         except Exception as error:
-            # Nor may one that trips the sender up; it is not known how far that one came.
+            # Senders tell themselves how far a mail came; of one that fails nobody knows.
             logger.exception("a mail cannot be handed over")
             return Outcome(Result.UNKNOWN, f"cannot be handed over: {type(error).__name__}")
 

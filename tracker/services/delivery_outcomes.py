@@ -14,10 +14,11 @@ from tracker.domain.reminder_facts import Audience
 from tracker.domain.reminder_steps import StepKind
 from tracker.mail.outcomes import Outcome, Result
 from tracker.models import Actor, DeliveryAttempt, Installation, OutgoingEmail, Reminder, Task, User
-from tracker.services import contacts
+from tracker.services import contacts, mail_trouble
 from tracker.services.delivery_claims import Attempt, let_go, without_secret
 from tracker.services.letters import Letter
 from tracker.services.outbox import receiver_of
+from tracker.services.return_paths import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,15 @@ _OUTCOMES: Final = {
     Result.TEMPORARY: "temporary",
     Result.UNREACHABLE: "installation",
     Result.BAD_ADDRESS: "bad_address",
+    Result.FULL: "full",
+    Result.REFUSED: "refused",
     Result.INSTALLATION_FAULT: "installation",
     Result.UNKNOWN: "unknown",
 }
-_OWN: Final = frozenset({Result.TEMPORARY, Result.UNKNOWN})
+_OWN: Final = (Result.TEMPORARY, Result.UNKNOWN, Result.REFUSED)
 """Failures of one mail, while others get through."""
+_OWN_OUTCOMES: Final = tuple(_OUTCOMES[result] for result in _OWN)
+_REASONS: Final = {Result.BAD_ADDRESS: contacts.BAD_ADDRESS, Result.FULL: contacts.FULL}
 # After these the mail may have left although it was not recorded as sent.
 _MAYBE_SENT: Final = ("unknown", "sent")
 
@@ -66,11 +71,11 @@ def record(
     if outcome is None:
         _end_attempt(session, attempt, "temporary", "held up past the lease", now=now)
         return False
-    outcome = _without_message_id(outcome, attempt.email)
+    outcome = Outcome(outcome.result, without_secrets(outcome.answer, attempt.email))
     _end_attempt(session, attempt, _OUTCOMES[outcome.result], outcome.answer, now=now)
-    _note_server(session, outcome, failing_since=failing_since, now=now)
+    _note_server(session, attempt, outcome, failing_since=failing_since, now=now)
     letter = attempt.letter
-    gives_up = letter is not None and outcome.result in _OWN and _is_hopeless(session, attempt, now)
+    gives_up = letter is not None and _gives_up(session, attempt, letter, outcome.result, now)
     is_failed = gives_up or outcome.result is Result.BAD_ADDRESS
     if outcome.result is Result.ACCEPTED and letter is not None:
         return _accepted(session, attempt, letter, outcome.answer, keep=keep, now=now)
@@ -85,7 +90,7 @@ def record(
     held = _let_go(session, attempt, values)
     if held and is_failed:
         sent_to = letter.sent_to if letter else None
-        reason = "given_up" if gives_up else "bad_address"
+        reason = _REASONS.get(outcome.result, contacts.GIVEN_UP)
         undeliverable(session, attempt.email, sent_to, outcome.answer, reason=reason, now=now)
     return held
 
@@ -149,15 +154,6 @@ def _told(session: Session, email_id: int, told: Sequence[int], *, now: dt.datet
         )
 
 
-def _without_message_id(outcome: Outcome, email: OutgoingEmail) -> Outcome:
-    """Leave our Message-ID out of the server's words, which all who see the task can read.
-
-    Who knows it can report that the mail came back.
-    """
-    secret = email.message_id.strip("<>")
-    return Outcome(outcome.result, outcome.answer.replace(secret, "…"))
-
-
 def attempts_of(email: OutgoingEmail) -> ColumnElement[bool]:
     """Return the condition on the attempts that count: those since a person asked for another."""
     attempts = DeliveryAttempt.email_id == email.id
@@ -178,6 +174,16 @@ def _possibly_sent_before(session: Session, attempt: Attempt) -> int:
     ).one()
 
 
+def _gives_up(
+    session: Session, attempt: Attempt, letter: Letter, result: Result, now: dt.datetime
+) -> bool:
+    if result is Result.FULL:
+        return mail_trouble.has_been_full_for_long(
+            session, attempt.email, address=letter.email.to.address, attempt_id=attempt.id
+        )
+    return result in _OWN and _is_hopeless(session, attempt, now)
+
+
 def _is_hopeless(session: Session, attempt: Attempt, now: dt.datetime) -> bool:
     """Return whether the mail has failed for too long for reasons of its own.
 
@@ -186,7 +192,7 @@ def _is_hopeless(session: Session, attempt: Attempt, now: dt.datetime) -> bool:
     first, tries = session.execute(
         select(func.min(DeliveryAttempt.started_at), func.count(DeliveryAttempt.id)).where(
             attempts_of(attempt.email),
-            DeliveryAttempt.outcome.in_([_OUTCOMES[result] for result in _OWN]),
+            DeliveryAttempt.outcome.in_(_OWN_OUTCOMES),
         )
     ).one()
     if tries < FEWEST_TRIES or now - first < GIVEN_UP_AFTER:
@@ -231,7 +237,7 @@ def undeliverable(
     sent_to: str | None,
     answer: str,
     *,
-    reason: str = "bad_address",
+    reason: str = contacts.BAD_ADDRESS,
     now: dt.datetime,
 ) -> None:
     """Note an address that takes no mail, and say which tasks need a new contact.
@@ -273,25 +279,47 @@ def _address_works(session: Session, addressee: str) -> None:
 
 
 def _note_server(
-    session: Session, outcome: Outcome, *, failing_since: dt.datetime | None, now: dt.datetime
+    session: Session,
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    failing_since: dt.datetime | None,
+    now: dt.datetime,
 ) -> None:
-    """Pause all sending while the server refuses us, each time for as long as it has lasted."""
-    if outcome.result is Result.ACCEPTED and failing_since is not None:
-        session.execute(
-            update(Installation).values(
-                mail_failing_since=None, mail_paused_until=None, mail_paused_reason=None
-            )
-        )
-    elif outcome.result in {Result.UNREACHABLE, Result.INSTALLATION_FAULT}:
-        since = failing_since or now
+    """Note whether mail gets through at all; while the server refuses us, sending pauses.
+
+    Each pause is as long as that has lasted.
+    """
+    since = failing_since or now
+    if outcome.result is Result.ACCEPTED:
+        if failing_since is not None:
+            _set_installation(session, None, until=None, reason=None)
+    elif _is_installations(session, attempt, outcome.result):
         pause = min(max(now - since, FIRST_WAIT), LONGEST_PAUSE)
-        session.execute(
-            update(Installation).values(
-                mail_failing_since=since,
-                mail_paused_until=now + pause,
-                mail_paused_reason=outcome.answer,
-            )
+        _set_installation(session, since, until=now + pause, reason=outcome.answer)
+    elif (
+        failing_since is None
+        and outcome.result in _OWN
+        and mail_trouble.is_everybodys(session, attempt.email, outcomes=_OWN_OUTCOMES)
+    ):
+        _set_installation(session, since, until=None, reason=None)
+
+
+def _is_installations(session: Session, attempt: Attempt, result: Result) -> bool:
+    if result is Result.REFUSED:
+        refused = [_OUTCOMES[result]]
+        return mail_trouble.is_everybodys(session, attempt.email, outcomes=refused)
+    return result in {Result.UNREACHABLE, Result.INSTALLATION_FAULT}
+
+
+def _set_installation(
+    session: Session, since: dt.datetime | None, *, until: dt.datetime | None, reason: str | None
+) -> None:
+    session.execute(
+        update(Installation).values(
+            mail_failing_since=since, mail_paused_until=until, mail_paused_reason=reason
         )
+    )
 
 
 def _wait(attempts: int) -> dt.timedelta:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+import addresses
 from config import Settings
 from tracker.clock import local_date
 from tracker.domain.absences import Away, stand_in
@@ -21,6 +22,7 @@ from tracker.mail.message import Email, Mailbox
 from tracker.models import Actor, Membership, OutgoingEmail, Task, User
 from tracker.services import absences, answer_links, installation, outbox, sessions
 from tracker.services.digests import Digests, title_of
+from tracker.services.return_paths import return_path
 
 SENDER_NAME: Final = "Oppfølging"
 
@@ -104,12 +106,13 @@ class Draft:
         email, receiver, settings = self.order.email, self.order.receiver, self.order.settings
         words = self.write()
         sender = Mailbox.parse(settings.mail_from)
-        host = (urlsplit(settings.base_url).hostname or "localhost").encode("idna").decode()
+        host = urlsplit(settings.base_url).hostname or "localhost"
         finished = Email(
             message_id=email.message_id,
             sender=sender if sender.name else replace(sender, name=SENDER_NAME),
             to=Mailbox(address=self.to, name=self.order.name),
             reply_to=Mailbox.parse(settings.reply_to) if settings.reply_to else None,
+            return_path=return_path(email, settings=settings),
             subject=words.rendered.subject,
             text=words.rendered.text,
             html=words.rendered.html,
@@ -117,7 +120,7 @@ class Draft:
             kind=email.kind,
             sent_at=self.order.now,
             unsubscribe_url=words.unsubscribe_url,
-            list_id=f"reminders.{host}" if email.kind == "digest" else "",
+            list_id=f"reminders.{addresses.ascii_host(host)}" if email.kind == "digest" else "",
         )
         had_failed = isinstance(receiver, User) and receiver.email_failed_at is not None
         instead = isinstance(receiver, User) and receiver.id != email.user_id

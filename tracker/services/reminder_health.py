@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ScalarSelect, Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from config import Settings
 from tracker.clock import local_date
@@ -48,19 +48,26 @@ class Health:
 def check(session: Session, *, settings: Settings, now: dt.datetime) -> Health:
     """Return how the reminders are at `now` (aware UTC)."""
     last = session.scalar(select(ReminderRun).order_by(ReminderRun.id.desc()).limit(1))
-    waiting, since = session.execute(
-        select(func.count(OutgoingEmail.id), func.min(OutgoingEmail.created_at)).where(
-            OutgoingEmail.state == "queued"
+    waiting, since, late_since = session.execute(
+        select(
+            func.count(OutgoingEmail.id),
+            func.min(OutgoingEmail.created_at),
+            _waiting().scalar_subquery(),
+        ).where(OutgoingEmail.state == "queued")
+    ).one()
+    paused_until, paused_reason, failing_since = session.execute(
+        select(
+            Installation.mail_paused_until,
+            Installation.mail_paused_reason,
+            Installation.mail_failing_since,
         )
     ).one()
-    paused_until, paused_reason = session.execute(
-        select(Installation.mail_paused_until, Installation.mail_paused_reason)
-    ).one()
+    late_since = _first(late_since, failing_since) if waiting else None
     is_paused = bool(paused_until and paused_until > now)
     found = {
         Problem.RUN_LATE: _is_run_late(session, settings=settings, now=now),
         Problem.RUN_FAILED: bool(last and last.error),
-        Problem.MAIL_LATE: waiting > 0 and now - since > MAIL_GRACE,
+        Problem.MAIL_LATE: late_since is not None and now - late_since > MAIL_GRACE,
         Problem.MAIL_PAUSED: is_paused,
     }
     return Health(
@@ -77,20 +84,41 @@ def check(session: Session, *, settings: Settings, now: dt.datetime) -> Health:
 def is_mail_stuck(session: Session, *, now: dt.datetime) -> bool:
     """Return whether no mail has got out for an hour although some waits, or should have.
 
-    While others get out, one that is put off again and again has trouble of its own.
+    Mails of which later ones got ahead do not count, unless nothing has got out for so long.
     """
-    [[failing_since, waiting_since, last_sent]] = columns(session, *_stuck())
-    if waiting_since and last_sent and last_sent >= waiting_since:
-        waiting_since = None
-    since = min((moment for moment in (failing_since, waiting_since) if moment), default=now)
-    return now - since > MAIL_GRACE
+    [[failing_since, waiting_since]] = columns(session, *_stuck())
+    since = _first(failing_since, waiting_since)
+    return since is not None and now - since > MAIL_GRACE
+
+
+def _first(*moments: dt.datetime | None) -> dt.datetime | None:
+    return min((moment for moment in moments if moment), default=None)
 
 
 @prepared
-def _stuck() -> Select[dt.datetime | None, dt.datetime | None, dt.datetime | None]:
-    oldest = select(func.min(OutgoingEmail.created_at)).where(OutgoingEmail.state == "queued")
+def _stuck() -> Select[dt.datetime | None, dt.datetime | None]:
+    last = _last_sent()
+    waiting = _waiting().where(or_(last.is_(None), OutgoingEmail.created_at > last))
+    return select(Installation.mail_failing_since, waiting.scalar_subquery())
+
+
+def _last_sent() -> ScalarSelect[dt.datetime | None]:
     last = select(func.max(OutgoingEmail.finished_at)).where(OutgoingEmail.state == "sent")
-    return select(Installation.mail_failing_since, oldest.scalar_subquery(), last.scalar_subquery())
+    return last.scalar_subquery()
+
+
+def _waiting() -> Select[dt.datetime | None]:
+    """Return since when a mail waits, but for those to receivers with trouble of their own.
+
+    These have a mail that failed while one that was queued no earlier was sent.
+    """
+    own = aliased(OutgoingEmail)
+    troubled = select(own.addressee).where(
+        own.state == "queued", own.last_error.is_not(None), own.created_at <= _last_sent()
+    )
+    return select(func.min(OutgoingEmail.created_at)).where(
+        OutgoingEmail.state == "queued", OutgoingEmail.addressee.not_in(troubled)
+    )
 
 
 def _is_run_late(session: Session, *, settings: Settings, now: dt.datetime) -> bool:

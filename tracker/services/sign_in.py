@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
+import addresses
 from config import Settings
 from tracker.domain.errors import InvalidError, NotFoundError, TooManyAttemptsError
 from tracker.models import Membership, SignInLink, User
@@ -92,7 +93,10 @@ class DemonstrationPeople:
 
 def address_of(text: str) -> str:
     """Return an e-mail address as it is stored and compared."""
-    return text.strip().lower()
+    try:
+        return addresses.read(text).shown.lower()
+    except addresses.AddressError:
+        return text.strip().lower()
 
 
 def with_password(

@@ -15,6 +15,10 @@ MESSAGES = {
         "Somebody else has said something new about the task while you were writing. Read it, and "
         "send yours again if it still holds."
     ),
+    "address_letters": N_(
+        "Mail can only be sent to addresses with a to z, digits and signs such as . and - before "
+        "the @. Write another address of theirs."
+    ),
     "bad_address": N_("Write the whole address, such as kari.nordmann@example.no."),
     "bad_filter": N_("The address asks for what the list does not know. Choose the filters anew."),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
