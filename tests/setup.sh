@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install PostgreSQL and Chromium for the tests where that is allowed, else say what is missing.
 set -eu
+. "$(dirname "$0")/packages.sh"
 
 missing=""
 if [ -z "${TRACKER_TEST_DATABASE_URL:-}" ] && ! command -v initdb >/dev/null &&
@@ -13,9 +14,10 @@ command -v chromium >/dev/null || missing="$missing chromium"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing for the tests:$missing"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
+    packages update
     # shellcheck disable=SC2086 # a list of names
-    exec apt-get install -qq --yes --no-install-recommends $missing >/dev/null
+    packages install --no-install-recommends $missing
+    exit
 fi
 echo "The tests need:$missing. Install with: sudo apt-get install$missing" >&2
 exit 1
