@@ -23,10 +23,12 @@ test: .venv/dev ## install what the tests need and run them all
 	@tests/setup.sh
 	@$(BIN)/pytest --numprocesses auto --dist worksteal --quiet
 
-SOAKED := tests/faults tests/unit/test_reminders_sweep.py tests/integration/test_years_of_mail.py
-soak: .venv/dev ## try at length what faults, killed workers and years do to mails (a quarter of an hour)
+SOAKED := tests/faults tests/recipes tests/unit/test_reminders_sweep.py \
+	tests/integration/test_years_of_mail.py
+soak: .venv/dev ## try at length faults, killed workers, years of mail, and real servers (half an hour)
 	@tests/setup.sh
-	@SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --quiet $(SOAKED)
+	@tests/recipes/setup.sh
+	@SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --quiet -rs $(SOAKED)
 
 check: .venv/dev ## lint, formatting, types and import rules
 	$(BIN)/ruff check
