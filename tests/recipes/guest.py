@@ -132,8 +132,12 @@ def guest(program: str) -> Iterator[Guest]:
         pytest.skip("only root can make a guest")
     if not (FETCHED / program).is_dir():
         pytest.skip(f"{program} is not there; tests/recipes/setup.sh says why")
+    # The guest goes when the tests are killed.
+    with_us = ["setpriv", "--pdeathsig", "KILL"]
     unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL"]
-    with subprocess.Popen([*unshare, "sh", "-c", MAKE], stdout=subprocess.PIPE) as outside:
+    with subprocess.Popen(
+        [*with_us, *unshare, "sh", "-c", MAKE], stdout=subprocess.PIPE
+    ) as outside:
         try:
             assert outside.stdout
             if outside.stdout.readline() != b"made\n":
