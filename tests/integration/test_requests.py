@@ -177,3 +177,18 @@ def test_what_a_client_says_in_the_name_of_a_proxy_changes_nothing(
     assert [line for line in claimed.text.splitlines() if "src=" in line or "href=" in line] == [
         line for line in plain.text.splitlines() if "src=" in line or "href=" in line
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("/answer/none", "strict-origin"),
+        ("/sign-in/link/none", "strict-origin"),
+        ("/unsubscribe/none", "strict-origin"),
+        ("/sign-in", "same-origin"),
+    ],
+)
+def test_the_address_of_a_mailed_link_is_told_to_nobody_as_where_one_came_from(
+    client: Client, path: str, policy: str
+) -> None:
+    assert client.get(path).headers["Referrer-Policy"] == policy
