@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.extent import SOAK
 from tests.integration.test_bounces import report
 from tests.recipes.guest import wait_until
 from tests.recipes.mail_servers import MAILBOX, MailServer, running
-
-pytestmark = pytest.mark.skipif(not SOAK, reason="real mail servers are tried by make soak")
 
 PERSON = "person@example.no"
 LETTER = b"From: person@example.no\r\nTo: oppfolging@example.no\r\nSubject: %b\r\n\r\nHei\r\n"

@@ -19,14 +19,11 @@ from flask import Flask, request, request_started
 from config import Settings
 from tests.client import Clock
 from tests.conftest import make_app
-from tests.extent import SOAK
 from tests.integration.operating import SECONDS, commands
 from tests.recipes.guest import Guest, guest, set_up, wait_until
 from tests.recipes.page import files
 from tracker.db import Database
 from tracker.serve import THREADS
-
-pytestmark = pytest.mark.skipif(not SOAK, reason="real web servers are tried by make soak")
 
 HOST: Final = "oppfolging.example.no"
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"

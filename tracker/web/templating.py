@@ -105,7 +105,7 @@ def _headers(response: Any) -> Any:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CSP)
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    # The address of a mailed link lets in whoever has it, and servers log where a request came from.
+    # The address of a mailed link lets in whoever has it, and servers log where one came from.
     has_secret = "token" in (request.view_args or {})
     headers.setdefault("Referrer-Policy", "strict-origin" if has_secret else "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
