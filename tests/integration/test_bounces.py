@@ -13,6 +13,7 @@ from config import Settings
 from tests import factories as make
 from tests import html, mails
 from tests.client import Clock
+from tests.conftest import make_app
 from tests.integration.test_contacts import ADDRESS, Sign, failing, receivers_of_a_run
 from tests.integration.test_trouble import Pausing
 from tests.mails import only_mail, reminder_states
@@ -256,3 +257,15 @@ def test_a_bounce_about_another_address_than_the_mail_went_to_changes_nothing(
     code, said = bounce(app, report(sent.message_id, "victim@ks.example"))
     assert (code, "another address" in said) == (1, True)
     assert only_mail(database).state == "sent"
+
+
+def test_a_mail_that_is_no_report_is_done_with_although_the_database_does_not_answer(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, now: Clock
+) -> None:
+    gone = Database(f"sqlite:///{tmp_path_factory.mktemp('gone')}")  # A folder is no database.
+    without = make_app(settings, gone, now)
+    letter = b"From: kari@ks.example\r\nSubject: Takk\r\n\r\nTakk for sist\r\n"
+    code, said = bounce(without, letter)
+    assert (code, "Nothing was done" in said) == (1, True)
+    assert bounce(without, report("<x@tracker.example>", ADDRESS))[0] == 75
+    gone.dispose()

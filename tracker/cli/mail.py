@@ -67,8 +67,9 @@ def bounces(source: BinaryIO, recipient: str | None) -> None:
     file is no report about a mail of this installation; nothing is changed then.
     """
     try:
-        settings = the_tracker().settings
+        # First: what is no report is not to wait for a database that does not answer.
         found = reports.parse(source.read(reports.LARGEST + 1))
+        settings = the_tracker().settings
         with transaction(write=True) as (session, now):
             effect = bounced.take(
                 session, bounce=found, recipient=recipient, settings=settings, now=now
