@@ -24,6 +24,8 @@ from tracker.web.accounts.routes import blueprint as accounts
 from tracker.web.actors.routes import blueprint as actors
 from tracker.web.answers.routes import blueprint as answers
 from tracker.web.health.routes import blueprint as health
+from tracker.web.help.routes import blueprint as help_pages
+from tracker.web.installation.routes import blueprint as installation
 from tracker.web.mailbox.routes import blueprint as mailbox
 from tracker.web.meetings.routes import blueprint as meetings
 from tracker.web.overview.routes import blueprint as overview
@@ -39,6 +41,8 @@ FEATURES = (
     actors,
     answers,
     health,
+    help_pages,
+    installation,
     mailbox,
     meetings,
     overview,

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 KINDS = "'digest', 'sign_in', 'answer_link', 'test'"
-MORE_KINDS = f"{KINDS}, 'password_set', 'address_changed'"
+MORE_KINDS = f"{KINDS}, 'password_set', 'address_changed', 'invitation'"
 OUTCOMES = "'sent', 'temporary', 'bad_address', 'installation', 'unknown', 'cancelled'"
 MORE_OUTCOMES = (
     "'sent', 'temporary', 'bad_address', 'full', 'refused', 'installation', 'unknown', 'cancelled'"
@@ -50,6 +50,17 @@ def upgrade() -> None:
     _change_words("outgoing_emails", "kind", KINDS, MORE_KINDS)
     _change_words("delivery_attempts", "outcome", OUTCOMES, MORE_OUTCOMES)
     _put_on_one_line()
+
+    op.add_column("users", sa.Column("invited_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("users", sa.Column("signed_in_at", sa.DateTime(timezone=True), nullable=True))
+    # As far back as sessions are kept.
+    op.execute(
+        "UPDATE users SET signed_in_at = (SELECT max(created_at) FROM user_sessions"
+        " WHERE user_sessions.user_id = users.id)"
+    )
+    op.add_column("installation", sa.Column("identity", sa.JSON(), nullable=True))
+    op.add_column("installation", sa.Column("logo", sa.LargeBinary(), nullable=True))
+
     note_rows_of_before()
 
 
@@ -67,7 +78,7 @@ def _put_on_one_line() -> None:
 
 def downgrade() -> None:
     """Leave the event about rows of before: nothing may take it from the log."""
-    added = "kind IN ('password_set', 'address_changed')"
+    added = "kind IN ('password_set', 'address_changed', 'invitation')"
     op.execute(
         f"DELETE FROM delivery_attempts WHERE email_id IN (SELECT id FROM outgoing_emails WHERE {added})"  # noqa: S608 - words of ours
     )
@@ -76,6 +87,10 @@ def downgrade() -> None:
     op.execute("UPDATE delivery_attempts SET outcome = 'temporary' WHERE outcome = 'full'")
     op.execute("UPDATE delivery_attempts SET outcome = 'installation' WHERE outcome = 'refused'")
     _change_words("delivery_attempts", "outcome", MORE_OUTCOMES, OUTCOMES)
+    for column in ("logo", "identity"):
+        op.drop_column("installation", column)
+    for column in ("signed_in_at", "invited_at"):
+        op.drop_column("users", column)
     for column in ("proven_at", "signed_in_by", "network_address"):
         op.drop_column("user_sessions", column)
     op.drop_index("ix_submissions_at", "submissions")

@@ -210,19 +210,23 @@ def test_the_slot_of_today_runs_at_once(environment: dict[str, str], port: int) 
             select.select([], [], [], 0.1)
 
 
-def test_an_installation_without_mail_server_says_so(
+def test_an_installation_without_mail_server_says_so_and_where_the_mails_are(
     environment: dict[str, str], port: int
 ) -> None:
     with started(environment, "serve", "--port", str(port)) as process:
         process.wait_for("TRACKER_SMTP_URL is not set")
+        process.wait_for(f"http://127.0.0.1:{port}/mailbox")
 
 
-def test_a_demonstration_says_who_to_be(environment: dict[str, str], port: int) -> None:
+def test_a_demonstration_says_who_to_be_and_where_the_mails_are(
+    environment: dict[str, str], port: int
+) -> None:
     for command in ("seed", "demo"):
         done = run(environment, command)
         assert done.returncode == 0, done.stderr
     with started(environment, "serve", "--port", str(port)) as process:
         process.wait_for("demonstration")
+        process.wait_for(f"http://127.0.0.1:{port}/mailbox")
 
 
 def test_a_taken_port_is_one_clear_line(environment: dict[str, str]) -> None:

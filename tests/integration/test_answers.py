@@ -144,7 +144,7 @@ def test_the_thanks_say_what_was_saved_and_lead_to_the_other_tasks(
     page = client.page(mailed.link + "/thanks")
     shown = text(page)
     assert "Avtalen er på høring." in shown
-    assert "Medlemmene i samarbeidsforumet" in shown
+    assert "Medlemmene i forumet" in shown
     assert "Kari Nordmann, KS" in shown
     hrefs = [item.get("href") for item in page.iter("a")]
     assert mailed.links[0] in hrefs

@@ -74,13 +74,17 @@ def test_no_server_fails_with_one_line(
     assert result.output.count("\n") == 1
 
 
-def test_without_a_server_the_mail_lies_in_the_built_in_mailbox(
+def test_without_a_server_it_says_where_the_mail_lies_and_who_would_have_got_it(
     mail_test: Run, database: Database
 ) -> None:
     result = mail_test(None, "kari@ks.example")
 
     assert result.exit_code == 0
-    assert "built-in mailbox" in result.output
+    assert "TRACKER_SMTP_URL is not set" in result.output
+    assert "What kari@ks.example would have got" in result.output
+    with database.session(write=False) as session:
+        mail_id = session.scalars(select(OutgoingEmail.id)).one()
+    assert f"http://127.0.0.1:8000/mailbox/{mail_id}" in result.output
     assert state_of_the_mail(database) == "sent"
 
 

@@ -36,9 +36,10 @@ def seeded(app: Flask, database: Database) -> Flask:
 
 
 def test_a_person_is_let_in_by_the_abbreviation_of_the_actor(seeded: Flask) -> None:
+    create(seeded, "first@ks.example", "--role", "admin")
     made = create(seeded, "Kari@KS.example", "--actor", "hdir", "--role", "member")
     assert made.exit_code == 0, made.output
-    assert users(seeded) == [
+    assert users(seeded)[1:] == [
         {
             "email": "kari@ks.example",
             "name": "Kari Nordmann",
@@ -49,10 +50,19 @@ def test_a_person_is_let_in_by_the_abbreviation_of_the_actor(seeded: Flask) -> N
     ]
 
 
+def test_the_first_person_is_administrator_as_well_and_the_command_says_so(app: Flask) -> None:
+    first = create(app, "kari@ks.example", "--role", "coordinator")
+    second = create(app, "ola@ks.example", "--role", "coordinator")
+    assert "also administrator" in first.output
+    assert "administrator" not in second.output
+    assert [user["roles"] for user in users(app)] == [["coordinator", "admin"], ["coordinator"]]
+
+
 def test_a_coordinator_needs_no_actor_and_may_have_nynorsk(app: Flask) -> None:
+    create(app, "admin@ks.example", "--role", "admin")
     made = create(app, "kari@ks.example", "--role", "coordinator", "--locale", "nn")
     assert made.exit_code == 0, made.output
-    [user] = users(app)
+    [_admin, user] = users(app)
     assert (user["actor"], user["roles"], user["locale"]) == (None, ["coordinator"], "nn")
 
 

@@ -46,6 +46,22 @@ def mail_to(database: Database, address: str) -> OutgoingEmail:
         return session.scalars(to).one()
 
 
+def test_a_test_mail_is_read_by_the_administrator_alone(
+    database: Database, settings: Settings, now: Clock
+) -> None:
+    with database.session(write=True) as session:
+        to = outbox.to_address("kari@ks.example")
+        outbox.queue_email(session, kind="test", addressee=to, mail_from="a@b.example", now=now())
+        readers = {role: make.person(session, role=role) for role in (Role.ADMIN, Role.COORDINATOR)}
+    delivery.deliver_due(database, MailboxSender(), settings=settings, now=now)
+    with database.session(write=False) as session:
+        found = {
+            role: mailbox.page(session, by=by, settings=settings).total
+            for role, by in readers.items()
+        }
+    assert found == {Role.ADMIN: 1, Role.COORDINATOR: 0}
+
+
 def make_demonstration(database: Database) -> None:
     with database.session(write=True) as session:
         installation.set_demonstration(session, on=make.TODAY)

@@ -153,6 +153,14 @@ source = "A"
 seats = [["KS"]]
 quote = "q"
 purpose = "p"
+[purpose]
+nb = "a"
+nn = "b"
+en = "c"
+[forum_name]
+nb = "d"
+nn = "e"
+en = "f"
 [[sources]]
 ref = "A"
 seed = "001"

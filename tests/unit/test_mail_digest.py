@@ -90,7 +90,7 @@ DIFI-5.1 Program for ledernettverket
 Frist: mandag 15. juni 2026
 Svar: https://oppfolging.example/answer/due
 
-Medlemmene i samarbeidsforumet kan lese svaret, og det lagres i ditt navn (KS). \
+Medlemmene i forumet kan lese svaret, og det lagres i ditt navn (KS). \
 Lenkene er personlige. Ikke din oppgave? Si fra med samme lenke.
 
 Spørsmål? Svar på denne e-posten, så hjelper sekretariatet deg.
@@ -100,8 +100,12 @@ Kommende varsler: https://oppfolging.example/reminders
 Endre språk: https://oppfolging.example/account
 Hva som kommer på e-post: https://oppfolging.example/account/mail
 
-Oppfølging av anbefalinger
+Oppfølging
+Anbefalinger og mål, fulgt opp til de er gjennomført.
 https://oppfolging.example
+Slik virker det: https://oppfolging.example/help
+Personvern: https://oppfolging.example/privacy
+Tilgjengelighetserklæring: https://oppfolging.example/accessibility
 """
     )
 

@@ -22,6 +22,11 @@ from tracker.web import access
 from tracker.web.messages import MESSAGES
 
 OPEN_TO_ALL = {
+    # What somebody who has got a mail wants to know before signing in, and the logo above it.
+    "/help",
+    "/privacy",
+    "/accessibility",
+    "/installation/logo",
     # Signing in and out, and the language before that.
     "/language",
     "/sign-in",
@@ -121,4 +126,5 @@ def refused(response: TestResponse) -> bool:
     """Say whether the rule itself refused, and not the service behind it."""
     to_sign_in = response.status_code == 302 and "/sign-in?next=" in (response.location or "")
     not_signed_in = response.status_code == 401
-    return to_sign_in or not_signed_in or MESSAGES["not_for_your_role"] in response.text
+    reasons = MESSAGES["not_for_your_role"], MESSAGES["for_the_administrator"]
+    return to_sign_in or not_signed_in or any(reason in response.text for reason in reasons)

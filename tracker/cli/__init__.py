@@ -9,6 +9,7 @@ import click
 from tracker.cli.audit import audit
 from tracker.cli.data import demo, seed
 from tracker.cli.db import db
+from tracker.cli.installation import installation
 from tracker.cli.mail import mail
 from tracker.cli.people import users
 from tracker.cli.reminders import reminders
@@ -19,6 +20,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     audit,
     db,
     demo,
+    installation,
     mail,
     reminders,
     seed,

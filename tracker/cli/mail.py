@@ -51,7 +51,14 @@ def test(address: str) -> None:
         with transaction(write=True) as (session, now):
             outbox.withdraw(session, email_id=email_id, now=now)
         raise click.ClickException(f"Not sent. {outcome.answer}")
-    click.echo(f"Sent to {address}. {outcome.answer}")
+    if settings.smtp is not None:
+        click.echo(f"Sent to {address}. {outcome.answer}")
+        return
+    click.echo(
+        f"No mail left: TRACKER_SMTP_URL is not set. What {address} would have got lies in the "
+        "built-in mailbox, where administrators can read it: "
+        f"{settings.base_url}/mailbox/{email_id}"
+    )
 
 
 @mail.command()

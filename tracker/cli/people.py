@@ -51,7 +51,10 @@ def create(email: str, name: str, actor: str | None, role: str, locale: str | No
             locale=locale or settings.locale,
             now=now,
         )
+        is_admin_too = len(user.memberships) > 1
     click.echo(f"{user.name} <{user.email}> may sign in. For a link: users login-link {user.email}")
+    if is_admin_too:
+        click.echo("As the first person here, also administrator: lets in the others, at /people.")
 
 
 @users.command("list")

@@ -76,9 +76,13 @@ def _hints(tracker: Tracker) -> list[str]:
             return [
                 "A demonstration: choose who to be on the sign-in page, without password:",
                 *names,
+                f"No mail leaves. The mails are shown at {settings.base_url}/mailbox",
             ]
     if settings.smtp is None:
-        return ["No mail leaves: TRACKER_SMTP_URL is not set. The mails are shown at /mailbox."]
+        return [
+            "No mail leaves: TRACKER_SMTP_URL is not set.",
+            f"Everybody finds their own mails at {settings.base_url}/mailbox",
+        ]
     if settings.is_local and not settings.smtp.is_local:
         return [f"Links in mails lead to {settings.base_url}; TRACKER_BASE_URL is not set."]
     return []

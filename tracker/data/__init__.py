@@ -48,6 +48,15 @@ class ForumFact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Words:
+    """A text of this product's in its three languages."""
+
+    nb: str
+    nn: str
+    en: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoteFact:
     """A piece of context on a source: a verbatim quote, where needed with this product's remark."""
 
@@ -108,6 +117,8 @@ class StartingSet:
 
     actors: tuple[ActorFact, ...]
     forum: ForumFact
+    purpose: Words
+    forum_name: Words
     sources: tuple[SourceFact, ...]
 
     @property
@@ -194,6 +205,8 @@ def parse_starting_set(text: str) -> StartingSet:
     found = StartingSet(
         actors=_rows(ActorFact, raw, "actors"),
         forum=_row(ForumFact, raw["forum"]),
+        purpose=_row(Words, raw["purpose"]),
+        forum_name=_row(Words, raw["forum_name"]),
         sources=tuple(_source(row) for row in raw["sources"]),
     )
     names = [actor.name for actor in found.actors]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,6 +19,8 @@ class Role(StrEnum):
 
 
 ACTOR_ROLES = frozenset({Role.MEMBER, Role.LEAD})
+TRUSTED_ROLES = frozenset({Role.COORDINATOR, Role.ADMIN})
+"""What only the administrator gives and takes, and whose holders only the administrator changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,31 @@ class Person:
     def is_admin(self) -> bool:
         """Return whether the person runs users and settings."""
         return Role.ADMIN in self.roles
+
+    @property
+    def invites(self) -> bool:
+        """Return whether the person lets others in: everywhere, or in the actors that they lead."""
+        return self.is_admin or self.is_coordinator or bool(self.lead_of)
+
+
+def roles_to_give(person: Person) -> tuple[Role, ...]:
+    """Return the roles that `person` may give, in the order of trust."""
+    if person.is_admin:
+        return tuple(Role)
+    if person.is_coordinator:
+        return tuple(role for role in Role if role not in TRUSTED_ROLES)
+    return tuple(role for role in Role if role in ACTOR_ROLES) if person.lead_of else ()
+
+
+def may_give(person: Person, role: Role, *, actor_id: int | None) -> bool:
+    """Return whether `person` may give a role in an actor, or take it; a lead in the own only."""
+    everywhere = person.is_admin or person.is_coordinator
+    return role in roles_to_give(person) and (everywhere or actor_id in person.lead_of)
+
+
+def may_change(person: Person, roles: Iterable[str]) -> bool:
+    """Return whether `person` may change and shut out somebody with `roles`."""
+    return person.is_admin or (person.is_coordinator and TRUSTED_ROLES.isdisjoint(roles))
 
 
 def may_decide_for(person: Person, *, reported_by: int | None, owner_id: int | None) -> bool:

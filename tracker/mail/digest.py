@@ -119,6 +119,9 @@ class Line:
     leads_told_on: dt.date | None = None
     secretariat_told_on: dt.date | None = None
     notices: tuple[Notice, ...] = ()
+    excerpt: str = ""
+    """What the task says, for who has just got it: in the source's words, or else described."""
+    excerpt_locale: str = ""
 
     @property
     def asks(self) -> bool:
@@ -191,6 +194,8 @@ class Digest:
     """Switches off the kinds in it that its receiver may do without; empty: there are none."""
     optional: tuple[str, ...] = ()
     """Those kinds: keys of `OPTIONAL_MAIL`."""
+    is_first: bool = False
+    """Whether no digest has come to this person before."""
 
     def __post_init__(self) -> None:
         """An empty mail is never sent, so it cannot be made either."""
@@ -258,6 +263,15 @@ class Digest:
             return _("This is waiting for you.")
         return _("Here is what is new.")
 
+    def explanation(self) -> str:
+        """Say what kind of mail this is, to who has never had one; empty for others."""
+        if not self.is_first or self.shared_mailbox:
+            return ""
+        return _(
+            "This is the first such mail to you. One comes when something is due or has happened, "
+            "at most once a day, and each task has a link of its own."
+        )
+
     def reason(self) -> str:
         """Say why one gets the mail."""
         if self.shared_mailbox:
@@ -277,22 +291,24 @@ class Digest:
         """Name what the receiver may do without."""
         return i18n.format_list([_(OPTIONAL_MAIL[kind]) for kind in self.optional])
 
-    def readers(self) -> str:
+    def readers(self, forum: str) -> str:
         """Say who can read an answer and in whose name it is kept."""
         if self.shared_mailbox:
             return _(
-                "Members of the coordinating forum can read the answer, and it is stored with the "
-                "name that you give (%(actor)s).",
+                "Members of %(forum)s can read the answer, and it is stored with the name that you "
+                "give (%(actor)s).",
+                forum=forum,
                 actor=self.actor,
             )
         if self.actor:
             return _(
-                "Members of the coordinating forum can read the answer, and it is stored in your "
-                "name (%(actor)s).",
+                "Members of %(forum)s can read the answer, and it is stored in your name "
+                "(%(actor)s).",
+                forum=forum,
                 actor=self.actor,
             )
         return _(
-            "Members of the coordinating forum can read the answer, and it is stored in your name."
+            "Members of %(forum)s can read the answer, and it is stored in your name.", forum=forum
         )
 
     def links(self) -> str:

@@ -6,8 +6,10 @@ is sent, in the receiver's language.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +18,12 @@ import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from tracker import i18n
+from tracker.domain.identity import Contact, Identity
+from tracker.domain.roles import Role
 from tracker.i18n import _
+from tracker.mail import role_words
 from tracker.mail.digest import Digest
+from tracker.mail.message import LOGO_ID
 
 _TEMPLATES: Final = Path(__file__).parents[2] / "templates"
 
@@ -31,6 +37,8 @@ class Frame:
     can_reply: bool = False
     """Whether an answer to the mail reaches the secretariat."""
     demonstration: bool = False
+    identity: Identity = field(default_factory=Identity)
+    contact: Contact | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,39 @@ def sign_in(frame: Frame, *, name: str, url: str, minutes: int) -> Rendered:
     with i18n.use_locale(frame.locale):
         return _render(
             "sign_in", frame, _("Your sign-in link"), name=name, url=url, minutes=minutes
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invited:
+    """What an invitation says: who asks whom in, as what, and how."""
+
+    name: str
+    inviter: str
+    roles: Sequence[tuple[Role, str]]
+    """Each with the name of its organisation; empty: in general."""
+    url: str
+    until: dt.date
+    """The last day on which `url` works for sure."""
+
+
+def invitation(frame: Frame, invited: Invited) -> Rendered:
+    """Ask somebody new in: what this is, what will be asked, and a link that signs in once."""
+    with i18n.use_locale(frame.locale):
+        subject = _("Invitation to %(installation)s", installation=frame.identity.title)
+        # Two roles may ask the same.
+        asked = dict.fromkeys(_(role_words.ASKED[role]) for role, _actor in invited.roles)
+        return _render(
+            "invitation",
+            frame,
+            subject,
+            invited=invited,
+            until=i18n.format_date_long(invited.until),
+            roles=[
+                (_(role_words.ROLES[role]), actor, _(role_words.MAY[role]))
+                for role, actor in invited.roles
+            ],
+            asked=list(asked),
         )
 
 
@@ -83,7 +124,7 @@ def test(frame: Frame) -> Rendered:
 
 
 def _render(template: str, frame: Frame, subject: str, **context: Any) -> Rendered:
-    values = {"frame": frame, "subject": subject, **context}
+    values = {"frame": frame, "subject": subject, "logo_id": LOGO_ID, **context}
     text = _environment().get_template(f"emails/{template}.txt").render(values)
     html = _environment().get_template(f"emails/{template}.html").render(values)
     # Parts that were left out leave no more than one empty line behind.

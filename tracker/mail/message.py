@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import secrets
+from base64 import encodebytes
 from binascii import b2a_qp
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ _SHORT: Final = 78
 _LINE_END: Final = "\r\n"
 _BOUNDARY: Final = "=_alternative"
 """Quoted-printable text holds no `=_`, so no part can contain it."""
+_RELATED: Final = "=_related"
+LOGO_ID: Final = "logo@installation"
+"""The HTML shows the logo as `cid:` and this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,8 @@ class Email:
     """Where reports about this mail go; None: to the sender."""
     list_id: str = ""
     unsubscribe_url: str = ""
+    logo: bytes = b""
+    """A PNG that goes along, so that nothing is fetched when the mail is read."""
 
     def __post_init__(self) -> None:
         """Refuse control characters in whatever becomes a header."""
@@ -93,8 +99,8 @@ class Email:
                 *(_header(name, value) for name, value in self._headers()),
                 _header("MIME-Version", "1.0"),
                 _header("Content-Type", f'multipart/alternative; boundary="{_BOUNDARY}"'),
-                _part("plain", self.text),
-                _part("html", self.html),
+                _part("plain", self.text, _BOUNDARY),
+                *_html(self.html, self.logo),
                 f"{_LINE_END}--{_BOUNDARY}--{_LINE_END}".encode(),
             ]
         )
@@ -154,12 +160,36 @@ def _header(name: str, value: str | Mailbox) -> bytes:
     return f"{name}: {value}{_LINE_END}".encode("ascii")
 
 
-def _part(subtype: str, words: str) -> bytes:
+def _html(words: str, logo: bytes) -> Iterator[bytes]:
+    """Give the HTML, with a logo together with that picture (RFC 2387)."""
+    if not logo:
+        yield _part("html", words, _BOUNDARY)
+        return
+    yield f"{_LINE_END}--{_BOUNDARY}{_LINE_END}".encode()
+    yield _header("Content-Type", f'multipart/related; boundary="{_RELATED}"; type="text/html"')
+    yield _part("html", words, _RELATED)
+    yield _picture(logo)
+    yield f"{_LINE_END}--{_RELATED}--{_LINE_END}".encode()
+
+
+@lru_cache(maxsize=1)  # Every mail has the same.
+def _picture(content: bytes) -> bytes:
+    head = (
+        f"{_LINE_END}--{_RELATED}{_LINE_END}"
+        f"Content-Type: image/png{_LINE_END}"
+        f"Content-Transfer-Encoding: base64{_LINE_END}"
+        f"Content-ID: <{LOGO_ID}>{_LINE_END}"
+        f'Content-Disposition: inline; filename="logo.png"{_LINE_END}{_LINE_END}'
+    )
+    return head.encode() + encodebytes(content).replace(b"\n", _LINE_END.encode())
+
+
+def _part(subtype: str, words: str, boundary: str) -> bytes:
     """Give a body as quoted-printable, which passes through servers that still lack 8BITMIME."""
     lines = words.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     content = _LINE_END.join([*lines, ""])
     head = (
-        f"{_LINE_END}--{_BOUNDARY}{_LINE_END}"
+        f"{_LINE_END}--{boundary}{_LINE_END}"
         f'Content-Type: text/{subtype}; charset="utf-8"{_LINE_END}'
         f"Content-Transfer-Encoding: quoted-printable{_LINE_END}{_LINE_END}"
     )

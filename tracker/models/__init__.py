@@ -14,7 +14,7 @@ from tracker.models.accounts import (
 from tracker.models.actors import Actor, ActorAlias, ActorSuccession, ForumSeat, ForumSeatActor
 from tracker.models.audit import AuditDetails, AuditEvent, AuditHead
 from tracker.models.installation import Installation
-from tracker.models.mail import DeliveryAttempt, OutgoingEmail
+from tracker.models.mail import SIGNING_IN, DeliveryAttempt, OutgoingEmail
 from tracker.models.meetings import Meeting
 from tracker.models.reminders import AnswerLink, Reminder, ReminderRule, ReminderRun, Snooze
 from tracker.models.sources import ContextNote, Source, TimelineEntry
@@ -23,6 +23,7 @@ from tracker.models.tasks import Task, TaskContext, TaskContributor, TaskGoal
 from tracker.models.updates import DeadlineChange, Evidence, StatusUpdate
 
 __all__ = [
+    "SIGNING_IN",
     "Absence",
     "Actor",
     "ActorAlias",

@@ -29,6 +29,10 @@ class User(Base):
     password_hash: Mapped[Line | None]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[dt.datetime]
+    invited_at: Mapped[dt.datetime | None]
+    """When the last invitation was mailed; null: none was."""
+    signed_in_at: Mapped[dt.datetime | None]
+    """When the person last signed in; null: never."""
     email_failed_at: Mapped[dt.datetime | None]
     """When the mail server last said that the address does not exist; null: none known."""
     email_failure: Mapped[LongText | None]

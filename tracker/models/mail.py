@@ -11,7 +11,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from tracker.db import Base
 from tracker.models.columns import ActorId, Code, Id, Line, Locale, LongText, UserId, one_of
 
-EMAIL_KINDS = ("digest", "sign_in", "answer_link", "test", "password_set", "address_changed")
+EMAIL_KINDS = (
+    "digest",
+    "sign_in",
+    "answer_link",
+    "test",
+    "password_set",
+    "address_changed",
+    "invitation",
+)
+SIGNING_IN = ("sign_in", "invitation")
+"""Kinds that hold a link which signs their receiver in."""
 EMAIL_STATES = ("queued", "sent", "failed", "cancelled")
 OUTCOMES = (
     "sent",

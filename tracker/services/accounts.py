@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import Select, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, selectinload
 
+from tracker.domain import roles
 from tracker.domain.errors import ForbiddenError, InvalidError, NotFoundError
 from tracker.domain.roles import ACTOR_ROLES, Person, Role
 from tracker.domain.status import ACTIVE
@@ -55,21 +56,28 @@ def create_user(
 ) -> User:
     """Let somebody in with a first role, and return the row.
 
-    The admin may give any role, a lead `member` or `lead` of the own actor; `by` None is a
-    command. Raises ForbiddenError, or InvalidError at `email`, `name`, `locale`, `actor_id`.
+    `by` None is a command; the first person whom it makes is administrator as well, so that
+    somebody can let in the others. Raises ForbiddenError, or InvalidError at `email`, `name`,
+    `locale`, `actor_id`.
     """
     _may_give(by, role=role, actor_id=actor_id)
+    memberships = [_membership(session, role=role, actor_id=actor_id)]
+    if by is None and role != Role.ADMIN and session.scalar(select(User.id).limit(1)) is None:
+        memberships.append(Membership(role=Role.ADMIN))
     user = User(
         email=_free_address(session, email),
         name=person_name("name", name),
         locale=_locale(locale),
         created_at=now,
-        memberships=[_membership(session, role=role, actor_id=actor_id)],
+        memberships=memberships,
     )
     with unique(session, field="email", code="address_taken"):
         session.add(user)
     after = {"email": user.email, "name": user.name, "role": role, "actor_id": actor_id}
     _record(session, by, "user.created", user, after=after)
+    for more in memberships[1:]:
+        given = {"role": more.role, "actor_id": None}
+        _record(session, by, "user.role_given", user, after=given)
     return user
 
 
@@ -81,13 +89,13 @@ def page(
     before: int | None = None,
     after: int | None = None,
 ) -> People:
-    """Return people by name, those whose name or address contains `search`, for the admin.
+    """Return people by name, those whose name or address contains `search`.
 
-    `before` and `after` are ids of people that the page lies before or after.
+    A lead sees those of the own actors. `before` and `after` are ids of people that the page lies
+    before or after.
     """
-    _require_admin(by)
     key = tuple_(User.name, User.id)
-    query = select(User).options(selectinload(User.memberships).joinedload(Membership.actor))
+    query = _visible(by)
     if search:
         # SQLite folds only a to z, so a name's capital Ø is looked for as such.
         spellings = {search, search.lower(), search.title()}
@@ -118,13 +126,8 @@ def page(
 
 
 def get(session: Session, *, by: Person, user_id: int) -> User:
-    """Return a person with roles and actors, for the admin; raises NotFoundError."""
-    _require_admin(by)
-    user = session.scalar(
-        select(User)
-        .where(User.id == min(user_id, LARGEST_ID))
-        .options(selectinload(User.memberships).joinedload(Membership.actor))
-    )
+    """Return a person with roles and actors; raises NotFoundError, also for a lead of others."""
+    user = session.scalar(_visible(by).where(User.id == min(user_id, LARGEST_ID)))
     if user is None:
         raise NotFoundError("no_such_person")
     return user
@@ -139,7 +142,7 @@ def open_tasks(session: Session, *, by: Person, user_id: int) -> int:
 def actors(session: Session, *, by: Person) -> Sequence[Actor]:
     """Return the actors that `by` may let people into, by name."""
     query = select(Actor).order_by(Actor.name)
-    if not by.is_admin:
+    if not (by.is_admin or by.is_coordinator):
         query = query.where(Actor.id.in_(by.lead_of))
     return session.scalars(query).all()
 
@@ -155,12 +158,12 @@ def edit(
     mail_from: str,
     now: dt.datetime,
 ) -> User:
-    """Change who a person is, for the admin.
+    """Change who a person is, for those who `may_change` it.
 
     With a new address, the old one opens no door any more: sessions and links end. Both addresses
     are told. Raises InvalidError at `email`, `name` or `locale`.
     """
-    user = get(session, by=by, user_id=user_id)
+    user = _changeable(session, by, user_id)
     old_address = user.email
     values = {
         "email": _free_address(session, email, user),
@@ -198,8 +201,10 @@ def edit_own(session: Session, *, by: Person, name: str, locale: str) -> None:
 def give_role(
     session: Session, *, by: Person, user_id: int, role: Role, actor_id: int | None
 ) -> None:
-    """Add a role, for the admin; raises InvalidError at `role` or `actor_id`."""
+    """Add a role; raises InvalidError at `role` or `actor_id`, ForbiddenError."""
     user = get(session, by=by, user_id=user_id)
+    _not_oneself(by, user)
+    _may_give(by, role=role, actor_id=actor_id)
     if any((m.role, m.actor_id) == (role, actor_id) for m in user.memberships):
         raise InvalidError("role", "has_role_already")
     membership = _membership(session, role=role, actor_id=actor_id)
@@ -209,11 +214,13 @@ def give_role(
 
 
 def take_role(session: Session, *, by: Person, user_id: int, membership_id: int) -> None:
-    """Take a role away, for the admin; somebody must remain who runs users."""
+    """Take away a role that one may give; somebody must remain who runs users."""
     user = get(session, by=by, user_id=user_id)
     membership = next((m for m in user.memberships if m.id == membership_id), None)
     if membership is None:
         raise NotFoundError("no_such_role")
+    _not_oneself(by, user)
+    _may_give(by, role=Role(membership.role), actor_id=membership.actor_id)
     if membership.role == Role.ADMIN:
         _require_another_admin(session, user)
     session.delete(membership)
@@ -222,8 +229,8 @@ def take_role(session: Session, *, by: Person, user_id: int, membership_id: int)
 
 
 def deactivate(session: Session, *, by: Person, user_id: int, now: dt.datetime) -> None:
-    """Shut a person out, for the admin: no sign-in, no session, no link; history stays."""
-    user = get(session, by=by, user_id=user_id)
+    """Shut a person out: no sign-in, no session, no link; history stays."""
+    user = _changeable(session, by, user_id)
     if not user.active:
         return
     if any(membership.role == Role.ADMIN for membership in user.memberships):
@@ -234,23 +241,50 @@ def deactivate(session: Session, *, by: Person, user_id: int, now: dt.datetime) 
 
 
 def reactivate(session: Session, *, by: Person, user_id: int) -> None:
-    """Let a deactivated person in again with the roles from before, for the admin."""
-    user = get(session, by=by, user_id=user_id)
+    """Let a deactivated person in again with the roles from before."""
+    user = _changeable(session, by, user_id)
     if not user.active:
         user.active = True
         _record(session, by, "user.reactivated", user)
 
 
-def _require_admin(by: Person) -> None:
-    if not by.is_admin:
+def may_change(by: Person, user: User) -> bool:
+    """Return whether `by` may change who `user` is, and shut them out."""
+    return roles.may_change(by, (membership.role for membership in user.memberships))
+
+
+def may_take(by: Person, user: User, membership: Membership) -> bool:
+    """Return whether `by` may take that role from `user`: one's own is others' business."""
+    is_own = user.id == by.user_id and not by.is_admin
+    role = Role(membership.role)
+    return not is_own and roles.may_give(by, role, actor_id=membership.actor_id)
+
+
+def _visible(by: Person) -> Select[User]:
+    """Return the query for the people whom `by` may see with address and roles."""
+    if not by.invites:
         raise ForbiddenError("not_for_your_role")
+    query = select(User).options(selectinload(User.memberships).joinedload(Membership.actor))
+    if by.is_admin or by.is_coordinator:
+        return query
+    return query.where(User.memberships.any(Membership.actor_id.in_(by.lead_of)))
+
+
+def _changeable(session: Session, by: Person, user_id: int) -> User:
+    user = get(session, by=by, user_id=user_id)
+    if not may_change(by, user):
+        raise ForbiddenError("not_for_your_role")
+    return user
 
 
 def _may_give(by: Person | None, *, role: Role, actor_id: int | None) -> None:
-    if by is None or by.is_admin:
-        return
-    if role not in ACTOR_ROLES or actor_id not in by.lead_of:
+    if by is not None and not roles.may_give(by, role, actor_id=actor_id):
         raise ForbiddenError("not_for_your_role")
+
+
+def _not_oneself(by: Person, user: User) -> None:
+    if user.id == by.user_id and not by.is_admin:
+        raise ForbiddenError("own_roles")
 
 
 def _require_another_admin(session: Session, user: User) -> None:

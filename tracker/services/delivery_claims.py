@@ -17,7 +17,7 @@ from sqlalchemy import Select, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.mail.outcomes import Outcome
-from tracker.models import DeliveryAttempt, OutgoingEmail
+from tracker.models import SIGNING_IN, DeliveryAttempt, OutgoingEmail
 from tracker.services.letters import Letter
 
 RESERVED: Final = dt.timedelta(minutes=1)
@@ -122,7 +122,7 @@ def let_go(session: Session, email: OutgoingEmail, values: dict[str, Any]) -> bo
 
 def without_secret(email: OutgoingEmail) -> dict[str, None]:
     """Return what a finished mail has to forget: the secret of a sign-in link."""
-    return {"payload": None} if email.kind == "sign_in" else {}
+    return {"payload": None} if email.kind in SIGNING_IN else {}
 
 
 def _held(email: OutgoingEmail) -> dict[str, Any]:

@@ -69,7 +69,14 @@ def add_calendar(session: Session, story: Demonstration, *, days: Days, at: dt.d
 def _add_person(
     session: Session, person: InventedPerson, actors: dict[str, Actor], at: dt.datetime
 ) -> None:
-    user = User(email=person.email, name=person.name, locale=person.locale, created_at=at)
+    user = User(
+        email=person.email,
+        name=person.name,
+        locale=person.locale,
+        created_at=at,
+        invited_at=at,
+        signed_in_at=at,
+    )
     actor_id = actors[person.actor].id if person.actor else None
     user.memberships = [Membership(actor_id=actor_id, role=role) for role in person.roles]
     session.add(user)

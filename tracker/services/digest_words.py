@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from tracker.clock import local_date
@@ -25,6 +26,9 @@ _TASK: Final = (
         Task.ref,
         Task.title_nb,
         Task.title_nn,
+        Task.quote,
+        Task.quote_language,
+        Task.description,
         Task.owner_id,
         Task.owner_none_on,
         Task.responsible_id,
@@ -43,6 +47,10 @@ _TASK: Final = (
 )
 _TOLD_BY: Final = frozenset({StepKind.SENT_BACK, StepKind.NOT_MINE})
 """Steps that an update is the cause of, whose words are told."""
+
+
+MOST_OF_TEXT: Final = 1000
+"""Characters of what a task says, in the mail about having got it."""
 
 
 class SentBefore(NamedTuple):
@@ -157,3 +165,25 @@ class Words:
 
 def _comes_before(step: str) -> bool:
     return step == "0" or is_before_deadline(step)
+
+
+def without_digest(session: Session, emails: Iterable[OutgoingEmail]) -> set[int]:
+    """Return the people among the receivers to whom no digest has gone yet."""
+    user_ids = {email.user_id for email in emails if email.user_id is not None}
+    had = exists().where(
+        OutgoingEmail.user_id == User.id,
+        OutgoingEmail.kind == "digest",
+        OutgoingEmail.state == "sent",
+    )
+    return set(session.scalars(select(User.id).where(User.id.in_(user_ids), ~had)))
+
+
+def excerpt(keys: Sequence[Key], task: AnyRow, locale: str) -> dict[str, str]:
+    """Return the fields of a line with what its task says, for who has just got the task."""
+    if all(key.step != StepKind.ASSIGNED for key in keys):
+        return {}
+    if task.quote:
+        quote = textwrap.shorten(task.quote, MOST_OF_TEXT, placeholder=" …")
+        return {"excerpt": f"«{quote}»", "excerpt_locale": task.quote_language or "nb"}
+    text = textwrap.shorten(task.description or "", MOST_OF_TEXT, placeholder=" …")
+    return {"excerpt": text, "excerpt_locale": locale}

@@ -30,7 +30,7 @@ from tracker.domain.roles import Person
 from tracker.mail.digest import ASKING, PARTS, Absent, Digest, Line, Notice
 from tracker.models import Actor, DeadlineChange, OutgoingEmail, Reminder, StatusUpdate, User
 from tracker.services import answer_links, closed_days, preferences, reminder_facts
-from tracker.services.digest_words import SentBefore, Words
+from tracker.services.digest_words import SentBefore, Words, excerpt, without_digest
 from tracker.services.reminder_facts import AnyRow, portions
 from tracker.services.tasks import unsettled_parts
 
@@ -118,6 +118,7 @@ class Digests:
                 .values(state="cancelled", reason=CANCELLED_BY_CHANGE, settled_at=now)
             )
         self._words = Words(session, self._keys(), settings.timezone)
+        self._first_time = without_digest(session, emails)
         asked = [
             (email, list(self._answerable(email.id, instead.get(email.id)))) for email in emails
         ]
@@ -185,6 +186,7 @@ class Digests:
                 absent=absent,
                 unsubscribe_url=unsubscribe_url,
                 optional=optional,
+                is_first=absent is None and email.user_id in self._first_time,
                 audiences=_audiences(lines),
                 lines=tuple(
                     self._line(task_id, keys, link=links.get(task_id), locale=locale)
@@ -242,6 +244,7 @@ class Digests:
                 told[1] if told and told[0] is StepKind.ESCALATE_COORDINATOR else None
             ),
             notices=tuple(self._notices(keys, task)),
+            **excerpt(keys, task, locale),
         )
 
     def _notices(self, keys: Sequence[Key], task: AnyRow) -> Iterator[Notice]:

@@ -15,16 +15,22 @@ import addresses
 from config import Settings
 from tracker.clock import local_date
 from tracker.domain.absences import Away, stand_in
+from tracker.domain.roles import Role
 from tracker.mail import letters
 from tracker.mail.digest import Absent
 from tracker.mail.letters import Frame, Rendered
 from tracker.mail.message import Email, Mailbox
 from tracker.models import Actor, Membership, OutgoingEmail, Task, User
-from tracker.services import absences, answer_links, installation, outbox, sessions
+from tracker.services import (
+    absences,
+    answer_links,
+    installation,
+    outbox,
+    sessions,
+    sign_in,
+)
 from tracker.services.digests import Digests, title_of
 from tracker.services.return_paths import return_path
-
-SENDER_NAME: Final = "Oppfølging"
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class _Order:
     settings: Settings
     now: dt.datetime
     digests: Digests
+    logo: bytes
 
     @property
     def name(self) -> str:
@@ -104,23 +111,24 @@ class Draft:
     def letter(self) -> Letter:
         """Put it into words; the database is asked nothing more."""
         email, receiver, settings = self.order.email, self.order.receiver, self.order.settings
-        words = self.write()
+        words, frame = self.write(), self.order.frame
         sender = Mailbox.parse(settings.mail_from)
         host = urlsplit(settings.base_url).hostname or "localhost"
         finished = Email(
             message_id=email.message_id,
-            sender=sender if sender.name else replace(sender, name=SENDER_NAME),
+            sender=sender if sender.name else replace(sender, name=frame.identity.title),
             to=Mailbox(address=self.to, name=self.order.name),
             reply_to=Mailbox.parse(settings.reply_to) if settings.reply_to else None,
             return_path=return_path(email, settings=settings),
             subject=words.rendered.subject,
             text=words.rendered.text,
             html=words.rendered.html,
-            locale=self.order.frame.locale,
+            locale=frame.locale,
             kind=email.kind,
             sent_at=self.order.now,
             unsubscribe_url=words.unsubscribe_url,
             list_id=f"reminders.{addresses.ascii_host(host)}" if email.kind == "digest" else "",
+            logo=self.order.logo,
         )
         had_failed = isinstance(receiver, User) and receiver.email_failed_at is not None
         instead = isinstance(receiver, User) and receiver.id != email.user_id
@@ -150,7 +158,8 @@ def drafts(
         settings=settings,
         now=now,
     )
-    demonstration = installation.is_demonstration(session)
+    about = installation.about(session)
+    logo = installation.logo(session) if about.identity.logo_version else None
     found = {}
     for email in emails:
         receiver = receivers.of(email)
@@ -158,7 +167,9 @@ def drafts(
             locale=receiver.locale if receiver else _locale(email, settings),
             base_url=settings.base_url,
             can_reply=settings.reply_to is not None,
-            demonstration=demonstration,
+            demonstration=about.demonstration_on is not None,
+            identity=about.identity,
+            contact=about.identity.contact_or(settings.reply_to),
         )
         order = _Order(
             session=session,
@@ -169,6 +180,7 @@ def drafts(
             settings=settings,
             now=now,
             digests=digests,
+            logo=logo or b"",
         )
         write, to = _WRITERS[email.kind](order), _address(order)
         if write is not None and to:
@@ -263,6 +275,28 @@ def _sign_in(order: _Order) -> _Write | None:
     return write
 
 
+def _invitation(order: _Order) -> _Write | None:
+    url, receiver = order.payload["url"], order.receiver
+    found = sign_in.find_link(order.session, token=url.rpartition("/")[2], now=order.now)
+    # Another way in was taken meanwhile, or another invitation sent.
+    if found.state is not sign_in.LinkState.USABLE or not isinstance(receiver, User):
+        return None
+    ends = dt.datetime.fromisoformat(order.payload["expires_at"])
+    invited = letters.Invited(
+        name=order.greeted,
+        inviter=order.payload["inviter"],
+        roles=[
+            (Role(membership.role), membership.actor.name if membership.actor else "")
+            for membership in receiver.memberships
+        ],
+        url=url,
+        until=local_date(ends, order.settings.timezone) - dt.timedelta(days=1),
+    )
+    return lambda: _Words(
+        letters.invitation(order.frame, invited), {url: f"{order.settings.base_url}/sign-in"}
+    )
+
+
 def _answer_link(order: _Order) -> _Write:
     settings = order.settings
     task = order.session.get_one(Task, order.payload["task_id"])
@@ -302,6 +336,7 @@ def _test(order: _Order) -> _Write:
 _WRITERS: Final[dict[str, Callable[[_Order], _Write | None]]] = {
     "digest": _digest,
     "sign_in": _sign_in,
+    "invitation": _invitation,
     "answer_link": _answer_link,
     "password_set": _password_set,
     "address_changed": _address_changed,

@@ -129,6 +129,28 @@ def queue_sign_in(
     )
 
 
+def queue_invitation(
+    session: Session,
+    *,
+    user_id: int,
+    url: str,
+    expires_at: dt.datetime,
+    inviter: str,
+    mail_from: str,
+    now: dt.datetime,
+) -> OutgoingEmail:
+    """Invite a person in the name of `inviter`, with the link `url` that works until then."""
+    payload = {"url": url, "expires_at": expires_at.isoformat(), "inviter": inviter}
+    return queue_email(
+        session,
+        kind="invitation",
+        addressee=to_user(user_id),
+        mail_from=mail_from,
+        now=now,
+        payload=payload,
+    )
+
+
 def queue_password_set(
     session: Session, *, user_id: int, mail_from: str, now: dt.datetime
 ) -> OutgoingEmail:

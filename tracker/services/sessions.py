@@ -73,6 +73,7 @@ def start(
             kept_form=kept_form,
         )
     )
+    user.signed_in_at = now
     session.flush()
     security.note_when_committed(
         session,

@@ -197,7 +197,7 @@ def _has_mailed_link(session: Session, user: User, now: dt.datetime) -> bool:
         .where(SignInLink.expires_at > now + _USE_LEFT)
     )
     # What a command handed out is not in the mailbox.
-    return any(link.expires_at - link.created_at < HANDED_LINK for link in links)
+    return any(link.expires_at - link.created_at != HANDED_LINK for link in links)
 
 
 def hand_out_link(session: Session, *, user: User, now: dt.datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -26,7 +26,7 @@ from tracker.models import (
     TimelineEntry,
 )
 from tracker.models.columns import Origin
-from tracker.services import audit
+from tracker.services import audit, installation
 
 
 def load(session: Session, *, now: dt.datetime) -> dict[str, int]:
@@ -34,12 +34,14 @@ def load(session: Session, *, now: dt.datetime) -> dict[str, int]:
 
     `now` (aware UTC) becomes the tasks' time of creation. Sources, notes, timeline and tasks are
     known by their keys, so whatever people have changed stays as it is. Actors, whose names
-    people may change, are added only together with the first source. No address is stored.
+    people may change, and what the installation is for are added only together with the first
+    source. No address is stored.
     """
     base, public = read_starting_set(), read_public_layer()
     loader = _Loader(session, now)
     if not loader.sources:
         loader.add_actors(base, public)
+        loader.describe_installation(base)
     for source in base.sources:
         loader.add_source(source)
     loader.add_public_context(public)
@@ -86,6 +88,15 @@ class _Loader:
                 )
             )
             self.added["successions"] += 1
+
+    def describe_installation(self, base: StartingSet) -> None:
+        """Say what the installation is for, where nobody has said it."""
+        known = asdict(installation.about(self.session).identity)
+        words = {"purpose": asdict(base.purpose), "forum": asdict(base.forum_name)}
+        for what, texts in words.items():
+            values = {f"{what}_{locale}": text for locale, text in texts.items()}
+            if not any(known[name] for name in values):
+                installation.describe(self.session, by=None, values=values)
 
     def add_source(self, fact: SourceFact) -> None:
         """Add a document with its context, timeline and tasks."""

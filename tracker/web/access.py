@@ -99,7 +99,8 @@ def _enforce() -> Response | tuple[str, int] | None:
             raise ProofNeededError
         return None
     if person is not None:
-        raise ForbiddenError("not_for_your_role")
+        only_admin = rule.roles == frozenset({Role.ADMIN})
+        raise ForbiddenError("for_the_administrator" if only_admin else "not_for_your_role")
     if request.method != "POST":
         target = request.full_path if request.query_string else request.path
         return redirect(url_for("accounts.sign_in") + "?" + urlencode({"next": target}))

@@ -109,11 +109,16 @@ def kept_form() -> dict[str, Any] | None:
     return cast("dict[str, Any] | None", g.get("kept_form"))
 
 
+def about() -> installation.About:
+    """Return what the installation is."""
+    if "about" not in g:
+        g.about = installation.about(db())
+    return cast("installation.About", g.about)
+
+
 def is_demonstration() -> bool:
     """Return whether the installation holds demonstration data."""
-    if "demonstration" not in g:
-        g.demonstration = installation.is_demonstration(db())
-    return cast(bool, g.demonstration)
+    return about().demonstration_on is not None
 
 
 def _signed_in() -> Person | None:

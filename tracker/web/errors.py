@@ -21,6 +21,7 @@ from tracker.domain.errors import (
     TooManyAttemptsError,
 )
 from tracker.services import security
+from tracker.services.installation import About
 from tracker.web import context
 from tracker.web.messages import words
 
@@ -120,7 +121,7 @@ def _unavailable(error: Exception) -> tuple[str, int, dict[str, str]]:
     context.end()
     g.without_database = True
     g.setdefault("person", None)
-    g.setdefault("demonstration", False)
+    g.setdefault("about", About())
     body, status = page(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=RETRY_SECONDS)
     return body, status, {"Retry-After": str(RETRY_SECONDS)}
 

@@ -74,6 +74,18 @@ MESSAGES = {
     "link_not_expired": N_(
         "The link still works, or it has been withdrawn. There is no new one to send."
     ),
+    "for_the_administrator": N_("Only the administrator can do this."),
+    "no_logo": N_("There is no logo."),
+    "own_roles": N_("Somebody else has to change your own roles."),
+    "needs_no_invitation": N_(
+        "The person has signed in already, or is deactivated, and needs no invitation."
+    ),
+    "bad_contact": N_("Write an e-mail address, or an address that begins with https://."),
+    "no_https_address": N_("Write an address that begins with https://."),
+    "picture_too_large": N_("The file is larger than 200 kB. Save the picture smaller."),
+    "picture_too_wide": N_("The picture is larger than 2000 pixels on a side. Make it smaller."),
+    "picture_moves": N_("The picture moves. Choose one that stands still."),
+    "picture_no_png": N_("This is no whole PNG picture. Save the logo as PNG and choose it again."),
     "link_not_open": N_(
         "The link no longer works: it has expired or the task was given to somebody else."
     ),

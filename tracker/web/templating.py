@@ -71,12 +71,16 @@ def _choose_locale() -> None:
 
 
 def _globals() -> dict[str, Any]:
+    identity = context.about().identity
+    settings = context.tracker().settings
     return {
+        "contact": identity.contact_or(settings.reply_to),
         "current_user": context.current_person(),
         "demonstration": context.is_demonstration(),
+        "installation": identity,
         "locale": i18n.get_locale(),
         "mail_trouble": _mail_trouble(),
-        "settings": context.tracker().settings,
+        "settings": settings,
     }
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from tracker.domain.reminder_rules import RuleAudience
-from tracker.domain.roles import Role
 from tracker.domain.status import Assessment, Hindrance, Kind, Precision, Status
 from tracker.i18n import N_, get_locale, gettext
-from tracker.mail import digest
+from tracker.mail import digest, role_words
 from tracker.models import Task, Way
 from tracker.services.task_list import TaskRow
 
@@ -32,14 +31,9 @@ PRECISIONS: Final[dict[str, str]] = {
     Precision.MONTH: N_("Some time in that month"),
     Precision.YEAR: N_("Some time in that year"),
 }
-ROLES: Final[dict[str, str]] = {
-    Role.READER: N_("Reader"),
-    Role.MEMBER: N_("Staff"),
-    Role.LEAD: N_("Lead"),
-    Role.FORUM_MEMBER: N_("Forum member"),
-    Role.COORDINATOR: N_("Secretariat"),
-    Role.ADMIN: N_("Administrator"),
-}
+ROLES: Final = role_words.ROLES
+ROLE_MAY: Final = role_words.MAY
+ROLE_ASKED: Final = role_words.ASKED
 ASSESSMENTS: Final[dict[str, str]] = {
     Assessment.ON_TRACK: N_("On track"),
     Assessment.UNCERTAIN: N_("Uncertain"),

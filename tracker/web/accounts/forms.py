@@ -17,16 +17,14 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired
 
-from tracker.domain.roles import Person, Role
+from tracker.domain.roles import Person, roles_to_give
 from tracker.domain.text import LONGEST_NAME
 from tracker.i18n import _
 from tracker.i18n import lazy_gettext as _l
 from tracker.models import Actor, User
 from tracker.web.accounts.return_to import MOST_CHARACTERS
 from tracker.web.forms import DATES, BaseForm, Longest
-from tracker.web.words import LANGUAGES, OPTIONAL_MAIL, ROLES, choices
-
-GIVEN_BY_LEAD = (Role.MEMBER, Role.LEAD)
+from tracker.web.words import LANGUAGES, OPTIONAL_MAIL, ROLE_MAY, ROLES, choices
 
 
 class SignInForm(BaseForm):
@@ -91,19 +89,22 @@ class PasswordForm(BaseForm):
 class RoleForm(BaseForm):
     """A role, in an organisation or in general."""
 
-    role = SelectField(_l("Role"), validators=[InputRequired(_l("Choose a role."))])
+    role = RadioField(_l("Role"), validators=[InputRequired(_l("Choose a role."))])
     actor_id = SelectField(_l("Organisation"), coerce=lambda value: int(value) if value else None)
 
     def __init__(self, by: Person, actors: Iterable[Actor], **kwargs: Any) -> None:
         """Offer the roles that `by` may give, in `actors`."""
         super().__init__(**kwargs)
-        if by.is_admin:
-            self.role.choices = choices(ROLES)
-            none = {"": _("None")}
-        else:
-            self.role.choices = choices({role: ROLES[role] for role in GIVEN_BY_LEAD})
-            none = {}
+        self.role.choices = choices({role: ROLES[role] for role in roles_to_give(by)})
+        none = {"": _("None")} if by.is_admin or by.is_coordinator else {}
         self.actor_id.choices = none | {str(actor.id): actor.name for actor in actors}
+        if not none and len(self.actor_id.choices) == 1 and not self.is_submitted():
+            self.actor_id.data = int(next(iter(self.actor_id.choices)))
+
+    @property
+    def role_hints(self) -> dict[str, str]:
+        """Return what each role may do."""
+        return choices(ROLE_MAY)
 
 
 class NewPersonForm(RoleForm, PersonForm):

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Final
 
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
+from tracker.mail.message import LOGO_ID
 from tracker.models import OutgoingEmail
-from tracker.services import mailbox
+from tracker.services import installation, mailbox
 from tracker.web import context
 from tracker.web.access import signed_in
 from tracker.web.forms import row_id, search_words
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 
-# The mail's own styles are needed here and nowhere else; scripts, forms and images never run, and
-# the page has no origin of its own. A link takes the whole window along.
+# The mail's own styles are needed here and nowhere else; scripts and forms never run, nothing is
+# fetched, and the page has no origin of its own. A link takes the whole window along.
 MAIL_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation"
 )
+_LOGO: Final = f"cid:{LOGO_ID}"
 
 
 @blueprint.get("")
@@ -53,6 +56,9 @@ def html(email_id: int) -> Response:
     """Give the mail's HTML for the frame in `show`."""
     email = _mail(email_id)
     body = (email.html_body or "").replace("<head>", '<head><base target="_top">', 1)
+    logo = installation.logo(context.db()) if _LOGO in body else None
+    if logo:
+        body = body.replace(_LOGO, f"data:image/png;base64,{b64encode(logo).decode()}")
     response = make_response(body)
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response

@@ -9,6 +9,7 @@ from tracker.i18n import _, _l
 from tracker.models import Meeting
 from tracker.services import meetings
 from tracker.services.meetings import Facts
+from tracker.web.context import about
 from tracker.web.forms import DATES, Longest, VersionedForm
 
 
@@ -25,7 +26,7 @@ class MeetingForm(VersionedForm):
     def of(cls, meeting: Meeting | None) -> MeetingForm:
         """Return the form filled with what is said of `meeting`; None: a new one."""
         if meeting is None:
-            return cls(title=_("Meeting of the coordinating forum"))
+            return cls(title=_("Meeting of %(forum)s", forum=about().identity.forum.text))
         facts = meetings.facts_of(meeting)
         return cls(
             held_on=facts.held_on,

@@ -1,0 +1,1 @@
+"""How it works, privacy and accessibility: for everybody who comes by."""

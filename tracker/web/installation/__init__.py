@@ -1,0 +1,1 @@
+"""What the installation is called, and who is behind it."""
