@@ -209,7 +209,7 @@ def test_nobody_else_sees_or_notes_it(database: Database, office: Office, as_use
 @pytest.mark.parametrize(
     ("first", "last", "substitute", "words"),
     [
-        (5, 4, "ola", "Velg en siste dag som ikke er før den første."),
+        (5, 4, "ola", "Den siste dagen kan ikke være før den første."),
         (-5, -4, "ola", "Disse dagene er over."),
         (400, 401, "ola", "innen ett år"),
         (2, 500, "ola", "høyst ett år"),

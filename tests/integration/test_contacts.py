@@ -101,7 +101,7 @@ def test_the_secretariat_sees_who_needs_a_new_contact_and_a_click_tries_again(
 
     addressee = only_mail(database).addressee
     siri.send("/reminders/contacts/try-again", addressee=addressee)
-    assert "Alle adresser virker" in html.text(siri.page("/reminders/contacts"))
+    assert "Alle adressene virker" in html.text(siri.page("/reminders/contacts"))
     assert deliver() == Counts(sent=1)
     assert server.receivers == [ADDRESS]
     assert reminder_states(database) == [("sent", None)]
@@ -147,7 +147,7 @@ def test_mail_that_has_failed_for_an_hour_is_announced_to_the_secretariat_on_eve
     siri, kari = as_user(coordinator), as_user(reader)
     server.script.mail = ["550 5.7.1 not you"] * 9
     deliver()
-    words = "E-post har ikke kommet ut på over en time."
+    words = "Ingen e-post er sendt ut på over en time."
     assert words not in html.text(siri.page("/tasks"))
     now.advance(minutes=61)
     assert words in html.text(siri.page("/tasks"))
@@ -166,7 +166,7 @@ def test_trying_an_address_that_does_not_fail_says_so(
         coordinator = make.coordinator(session)
     answer = as_user(coordinator).send("/reminders/contacts/try-again", addressee=addressee)
     assert answer.status_code == 404
-    assert "Denne adressen står ikke lenger som feil." in answer.text
+    assert "Adressen er ikke lenger registrert med feil." in answer.text
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_the_secretariat_is_asked_to_decide_and_told_the_reasons(office: Office)
 
     assert email.subject == "4 å avgjøre – venter på deg"
     for sentence in (
-        "KS har meldt denne gjennomført. Bekreft, eller send tilbake.\n",
+        "KS har meldt oppgaven gjennomført. Bekreft det, eller send oppgaven tilbake.\n",
         "KS ber om ny frist: 29. januar 2027.\n«Anskaffelsen tok lengre tid.»\n",
         "KS ber om at oppgaven ikke skal ha frist.\n",
         "Kari Nordmann sier at dette er noen andres oppgave.\n«Det er NAV sin.»\n",
@@ -222,8 +222,8 @@ def test_the_owner_is_told_what_was_decided_and_why(office: Office) -> None:
 
     assert email.subject == "Nytt om 4 oppgaver"
     for sentence in (
-        "Sendt tilbake. Den regnes ikke som gjennomført ennå.\n«Mangler evaluering.»\n",
-        "Bekreftet gjennomført. Takk for innsatsen.\n",
+        "Oppgaven er sendt tilbake og regnes ikke som gjennomført ennå.\n«Mangler evaluering.»\n",
+        "Bekreftet som gjennomført. Takk for innsatsen.\n",
         "Den nye fristen er godkjent.\n«Fordi A-3.»\n",
         "Den nye fristen ble ikke godkjent. Den gamle gjelder.\n«Fordi A-4.»\n",
     ):
@@ -275,7 +275,7 @@ def test_what_is_raised_names_who_has_not_answered(office: Office) -> None:
         make.task(session, owner=actor, responsible=kari, deadline=make.TODAY - 17 * DAY)
     email = office.run()["leder@ks.example"]
 
-    assert email.subject == "1 løftet til deg – venter på deg"
+    assert email.subject == "1 sendt videre til deg – venter på deg"
     assert "Det har ikke kommet svar fra Kari Nordmann." in (email.text_body or "")
 
 

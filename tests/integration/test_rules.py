@@ -172,7 +172,7 @@ def test_a_change_shows_what_it_would_send_before_it_is_saved(
     shown = siri.submit(path, **change_of)
     assert shown.status_code == 200
     page = html.text(html.parse(shown.text))
-    assert "ville sende" in page
+    assert "fører endringen til" in page
     assert "Liv Leder" in page
     with database.session(write=False) as session:
         assert not session.scalars(select(ReminderRule)).all()
@@ -267,7 +267,7 @@ def test_an_escalation_says_what_was_sent_before_to_whom_and_when(
         query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == world.lead.id)
         body = session.scalars(query).one() or ""
     assert (
-        "5 påminnelser sendt, de siste: Kari Nordmann 13. mars 2026, 20. mars 2026, "
+        "5 påminnelser er sendt, de siste: Kari Nordmann 13. mars 2026, 20. mars 2026, "
         "23. mars 2026 og 30. mars 2026." in " ".join(body.split())
     )
 

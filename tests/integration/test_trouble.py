@@ -131,7 +131,7 @@ def test_the_banner_tells_that_nothing_gets_out_whatever_the_reason(
     first, second = mails.queue_digests(database, 2)
     with database.session(write=True) as session:
         coordinator = make.coordinator(session)
-    siri, words = as_user(coordinator), "E-post har ikke kommet ut på over en time."
+    siri, words = as_user(coordinator), "Ingen e-post er sendt ut på over en time."
     server.script.rcpt[first] = [BUSY] * 9
     server.script.rcpt[second] = [BUSY]
     deliver()

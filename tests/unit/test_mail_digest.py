@@ -96,7 +96,7 @@ Lenkene er personlige. Ikke din oppgave? Si fra med samme lenke.
 Spørsmål? Svar på denne e-posten, så hjelper sekretariatet deg.
 
 Du får denne fordi du er saksansvarlig.
-Kommende varsler: https://oppfolging.example/reminders
+Påminnelser: https://oppfolging.example/reminders
 Endre språk: https://oppfolging.example/account
 Hva som kommer på e-post: https://oppfolging.example/account/mail
 
@@ -131,9 +131,9 @@ YEAR = replace(DUE, ref="DIFI-5.3", deadline=dt.date(2027, 12, 31), precision="y
         ),
         ((QUESTION,), "1 uten nytt – status fra deg"),
         ((DECIDE,), "1 å avgjøre – venter på deg"),
-        ((replace(OVERDUE, section=Section.RAISED),), "1 løftet til deg – venter på deg"),
+        ((replace(OVERDUE, section=Section.RAISED),), "1 sendt videre til deg – venter på deg"),
         ((OVERDUE, NOTICE), "1 over fristen – status fra deg"),
-        ((NOTICE,), "DIFI-2: Sendt tilbake. Den regnes ikke som gjennomført ennå"),
+        ((NOTICE,), "DIFI-2: Oppgaven er sendt tilbake og regnes ikke som gjennomført ennå"),
         ((NOTICE, replace(NOTICE, ref="X")), "Nytt om 2 oppgaver"),
         (
             (NOTICE, DECIDE, QUESTION, DUE, OVERDUE),
@@ -226,7 +226,7 @@ def test_the_shared_mailbox_is_greeted_by_its_actor_and_asked_for_a_name() -> No
     assert "det lagres med navnet du oppgir (Innovasjon Norge)" in text
     assert "Lenkene gjelder denne postkassen." in text
     assert "fordi dette er den felles postkassen til Innovasjon Norge." in text
-    assert "Kommende varsler" not in text
+    assert "Påminnelser:" not in text
 
 
 def test_several_reasons_are_given_in_one_sentence() -> None:
