@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date
 from babel.lists import format_list as babel_format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import LazyProxy, NullTranslations, Translations
 
 LOCALES: Final = ("nb", "nn", "en")
-# Plain `en` would write dates the American way round.
 _CLDR: Final = {"nb": "nb_NO", "nn": "nn_NO", "en": "en_GB"}
+# The two forms in which a date is written. Not 31/12/2026, which some read as month and day.
+_SHORT: Final = {"nb": "dd.MM.y", "nn": "dd.MM.y", "en": "d MMM y"}
+_LONG: Final = {"nb": "EEEE d. MMMM y", "nn": "EEEE d. MMMM y", "en": "EEEE d MMMM y"}
 _DIRECTORY: Final = Path(__file__).parent / "translations"
 _locale: ContextVar[str] = ContextVar("locale", default="nb")
 
@@ -93,44 +95,29 @@ _l = lazy_gettext
 
 
 def format_date_short(date: dt.date) -> str:
-    """Return 31.12.2026 (en: 31/12/2026)."""
-    return f"{date:%d/%m/%Y}" if _locale.get() == "en" else f"{date:%d.%m.%Y}"
+    """Return 31.12.2026 (en: 31 Dec 2026)."""
+    return _format_date(date, _SHORT[_locale.get()], _locale.get())
 
 
 def format_date_long(date: dt.date) -> str:
-    """Return torsdag 31. desember 2026."""
-    return _format_date(date, "full", _locale.get())
-
-
-def format_date_day(date: dt.date) -> str:
-    """Return 31. desember 2026."""
-    return _format_date(date, "long", _locale.get())
-
-
-@lru_cache(maxsize=4096)
-def _format_date(date: dt.date, style: str, locale: str) -> str:
-    # Babel reads its pattern anew each time, and a list has the same days again and again.
-    return format_date(date, style, locale=_CLDR[locale])
-
-
-def format_date_in_year(date: dt.date) -> str:
-    """Return 31. desember, for where the year goes without saying."""
-    return _format_skeleton(date, "MMMMd", _locale.get())
-
-
-@lru_cache(maxsize=4096)
-def _format_skeleton(date: dt.date, skeleton: str, locale: str) -> str:
-    return format_skeleton(skeleton, date, locale=_CLDR[locale])
+    """Return torsdag 31. desember 2026 (en: Thursday 31 December 2026)."""
+    return _format_date(date, _LONG[_locale.get()], _locale.get())
 
 
 def format_month(date: dt.date) -> str:
     """Return desember 2026."""
-    return _format_skeleton(date, "yMMMM", _locale.get())
+    return _format_date(date, "LLLL y", _locale.get())
 
 
 def format_weekday(date: dt.date) -> str:
     """Return torsdag."""
     return _format_date(date, "EEEE", _locale.get())
+
+
+@lru_cache(maxsize=4096)
+def _format_date(date: dt.date, pattern: str, locale: str) -> str:
+    # Babel reads its pattern anew each time, and a list has the same days again and again.
+    return format_date(date, pattern, locale=_CLDR[locale])
 
 
 def format_datetime_short(moment: dt.datetime, timezone: str) -> str:
@@ -150,7 +137,7 @@ def format_deadline(date: dt.date, precision: str) -> str:
     if precision == "month":
         period = format_month(date)
         return gettext("during %(period)s", period=period)
-    return format_date_day(date)
+    return format_date_short(date)
 
 
 def format_list(items: Sequence[str]) -> str:

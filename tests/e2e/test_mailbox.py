@@ -39,7 +39,7 @@ def kari(live: Live, database: Database) -> User:
 
 def test_the_link_in_the_mail_opens_the_answer_in_the_whole_window(live: Live, kari: User) -> None:
     page = live.open("/mailbox", who=kari)
-    page.get_by_role("link", name="1 med frist 9. mars – status fra deg").click()
+    page.get_by_role("link", name="1 med frist 09.03.2026 – status fra deg").click()
     page.frame_locator("iframe").get_by_role("link", name="Svar på").click()
     page.wait_for_url("**/answer/**")
 
@@ -50,7 +50,7 @@ def test_the_link_in_the_mail_opens_the_answer_in_the_whole_window(live: Live, k
 def test_the_mailbox_has_no_obstacles(live: Live, kari: User, color_scheme: str) -> None:
     page = live.open("/mailbox", who=kari, color_scheme=color_scheme)
     assert violations(page) == []
-    page.get_by_role("link", name="1 med frist 9. mars – status fra deg").click()
+    page.get_by_role("link", name="1 med frist 09.03.2026 – status fra deg").click()
     page.get_by_text("Samme e-post som tekst").press("Enter")
     page.get_by_text("Hei, Person").wait_for()
     assert violations(page) == []
@@ -58,7 +58,7 @@ def test_the_mailbox_has_no_obstacles(live: Live, kari: User, color_scheme: str)
 
 def test_the_mail_can_be_read_on_a_narrow_screen(live: Live, kari: User) -> None:
     page = live.open("/mailbox", who=kari, viewport={"width": 320, "height": 640})
-    page.get_by_role("link", name="1 med frist 9. mars – status fra deg").click()
+    page.get_by_role("link", name="1 med frist 09.03.2026 – status fra deg").click()
 
     page.frame_locator("iframe").get_by_role("link", name="Svar på").wait_for()
 

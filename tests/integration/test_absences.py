@@ -80,7 +80,7 @@ def test_mail_of_an_absent_person_goes_to_the_substitute_and_says_so(
         f"user:{office.kari.id}",
         f"user:{office.ola.id}",
     )
-    assert email.subject == "For Kari Nordmann: 1 med frist 9. mars – status frå deg"
+    assert email.subject == "For Kari Nordmann: 1 med frist 09.03.2026 – status frå deg"
     body = email.text_body or ""
     assert "Hei, Ola" in body
     assert (
@@ -311,7 +311,7 @@ def test_who_is_away_and_who_stands_in_read_it_on_their_overview(
         ola = session.get_one(User, office.ola.id)
         make.absence(session, kari, TODAY + DAY, TODAY + 5 * DAY, substitute=ola)
     page = html.text(as_user(office.kari).page("/"))
-    assert "Du er registrert som borte fra 3. mars 2026 til 7. mars 2026." in page
+    assert "Du er registrert som borte fra 03.03.2026 til 07.03.2026." in page
     assert "Ola Hansen får påminnelsene dine." in page
     assert "Du er stadfortredar for Kari Nordmann" in html.text(as_user(office.ola).page("/"))
     assert "Kari Nordmann" in html.text(as_user(office.ola).page("/account/absences"))

@@ -85,7 +85,7 @@ def test_the_page_tells_who_it_is_and_what_became_of_it(
     shown = html.text(page)
     for words in (
         "Kommunesektoren, KSs", "971 032 146", "From public registers and records", "3: KS",
-        "Taken over by Nye KS , 1 January 2024", "Deler av KS gikk hit.", "Kari Nordmann Staff",
+        "Taken over by Nye KS , 1 Jan 2024", "Deler av KS gikk hit.", "Kari Nordmann Staff",
         "Lars Leder Lead", "Sen", "Uavklart",
     ):  # fmt: skip
         assert words in shown

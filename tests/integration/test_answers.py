@@ -199,8 +199,8 @@ def test_a_new_date_can_be_asked_for(app: Flask, database: Database, client: Cli
         change = deadlines.pending(session, task_id=mailed.scene.task.id)
         assert change is not None
         assert change.requested_by_id == mailed.scene.kari.id
-    assert "Ønsket frist: 1. september 2026." in text(client.page(mailed.link))
-    assert "Ber om ny frist 1. september 2026" in text(client.page(mailed.link + "/thanks"))
+    assert "Ønsket frist: 01.09.2026." in text(client.page(mailed.link))
+    assert "Ber om ny frist 01.09.2026" in text(client.page(mailed.link + "/thanks"))
 
 
 def test_not_mine_tells_the_secretariat(app: Flask, database: Database, client: Client) -> None:

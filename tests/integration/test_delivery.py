@@ -46,7 +46,7 @@ def test_what_was_sent_is_kept_with_the_servers_answer(
     assert (email.state, email.attempts, email.possibly_duplicate) == ("sent", 1, 0)
     assert email.server_answer == "250 2.0.0 queued as 1"
     assert email.finished_at == make.NOW
-    assert email.subject == "1 med frist 9. mars – status fra deg"
+    assert email.subject == "1 med frist 09.03.2026 – status fra deg"
     assert server.received[0].message["Message-ID"] == email.message_id
     assert reminder_states(database) == [("sent", None)]
     assert outcomes(email) == ["sent"]

@@ -150,7 +150,7 @@ def test_two_reasons_to_write_about_one_task_share_a_line(office: Office) -> Non
     email = office.run()[KARI]
     text = email.text_body or ""
 
-    assert email.subject == "1 med frist 9. mars – status fra deg"
+    assert email.subject == "1 med frist 09.03.2026 – status fra deg"
     assert text.count("DIFI-4.2") == 1
     assert "Du er nå saksansvarlig for denne oppgaven." in text
 
@@ -177,7 +177,7 @@ def test_the_secretariat_is_asked_to_decide_and_told_the_reasons(office: Office)
     assert email.subject == "4 å avgjøre – venter på deg"
     for sentence in (
         "KS har meldt oppgaven gjennomført. Bekreft det, eller send oppgaven tilbake.\n",
-        "KS ber om ny frist: 29. januar 2027.\n«Anskaffelsen tok lengre tid.»\n",
+        "KS ber om ny frist: 29.01.2027.\n«Anskaffelsen tok lengre tid.»\n",
         "KS ber om at oppgaven ikke skal ha frist.\n",
         "Kari Nordmann sier at dette er noen andres oppgave.\n«Det er NAV sin.»\n",
         "fordi du er i sekretariatet.",

@@ -76,7 +76,7 @@ def test_one_sees_ones_own_mail_and_no_other(
 
     assert page.text.count("/mailbox/") == 1
     assert f"/mailbox/{own.id}" in page.text
-    assert "1 med frist 9. mars – status fra deg" in page.text
+    assert "1 med frist 09.03.2026 – status fra deg" in page.text
     assert browser.get(f"/mailbox/{own.id}").status_code == 200
     assert browser.get(f"/mailbox/{own.id}/html").status_code == 200
     assert browser.get(f"/mailbox/{other.id}").status_code == 404

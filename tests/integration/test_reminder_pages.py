@@ -315,7 +315,7 @@ def test_the_log_of_one_person_is_shown_and_exported_without_formulas(
     assert table.mimetype == "text/csv"
     assert table.data.startswith(b"\xef\xbb\xbf")
     [head, line] = table.text.lstrip("\ufeff").splitlines()
-    assert head.startswith('"Oppgave";"Tittel";"Mottaker";"For";"Som";"E-post";"Grunn";')
+    assert head.startswith('"Oppgave";"Tittel";"Mottaker";"For";"Mottar som";"E-post";"Årsak";')
     assert """;"'=Kari;'+47 1";""" in line
     assert ';"7 dager før fristen";"2026-03-02";"2026-03-09";' in line
     assert len(browser.get("/reminders/log.csv").text.splitlines()) == 3

@@ -267,8 +267,8 @@ def test_an_escalation_says_what_was_sent_before_to_whom_and_when(
         query = select(OutgoingEmail.text_body).where(OutgoingEmail.user_id == world.lead.id)
         body = session.scalars(query).one() or ""
     assert (
-        "5 påminnelser er sendt, de siste: Kari Nordmann 13. mars 2026, 20. mars 2026, "
-        "23. mars 2026 og 30. mars 2026." in " ".join(body.split())
+        "5 påminnelser er sendt, de siste: Kari Nordmann 13.03.2026, 20.03.2026, "
+        "23.03.2026 og 30.03.2026." in " ".join(body.split())
     )
 
 
@@ -288,8 +288,8 @@ def test_an_escalation_names_who_got_the_reminders_of_who_was_away_and_that_the_
         body = " ".join(
             (session.scalars(query.order_by(OutgoingEmail.id.desc())).first() or "").split()
         )
-    assert "Ola Hansen for Kari Nordmann 23. mars 2026" in body
-    assert "Hovedkontakten fikk beskjed: Liv Leder 7. april 2026." in body
+    assert "Ola Hansen for Kari Nordmann 23.03.2026" in body
+    assert "Hovedkontakten fikk beskjed: Liv Leder 07.04.2026." in body
 
 
 def test_tasks_with_rules_of_their_own_are_left_out_and_named(

@@ -74,7 +74,7 @@ def test_what_the_source_tells_and_what_public_records_add_stand_apart(
         shown = html.text(as_user(siri).page(f"/sources/{source}"))
         _, _, added = shown.partition("What happened")
         assert "From public registers and records" in added
-        assert ("As the source tells it" in added) is (source in told)
+        assert ("As it stands in the source" in added) is (source in told)
 
 
 def test_the_secretariat_adds_a_source_with_a_note_and_a_recommendation(

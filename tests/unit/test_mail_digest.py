@@ -69,7 +69,7 @@ def rendered(*lines: Line, locale: str = "nb", **changes: object) -> letters.Ren
 
 def test_the_digest_reads_as_the_model_mail() -> None:
     assert rendered(DUE, OVERDUE).subject == (
-        "1 over fristen, 1 med frist 15. juni – status fra deg"
+        "1 over fristen, 1 med frist 15.06.2026 – status fra deg"
     )
     assert (
         rendered(DUE, OVERDUE).text
@@ -118,8 +118,8 @@ YEAR = replace(DUE, ref="DIFI-5.3", deadline=dt.date(2027, 12, 31), precision="y
     ("lines", "subject"),
     [
         ((OVERDUE,), "1 over fristen – status fra deg"),
-        ((DUE, replace(DUE, ref="X")), "2 med frist 15. juni – status fra deg"),
-        ((LATER, DUE), "2 med frist fra 15. juni – status fra deg"),
+        ((DUE, replace(DUE, ref="X")), "2 med frist 15.06.2026 – status fra deg"),
+        ((LATER, DUE), "2 med frist fra 15.06.2026 – status fra deg"),
         ((YEAR,), "1 med frist i løpet av 2027 – status fra deg"),
         (
             (YEAR, replace(YEAR, deadline=dt.date(2028, 12, 31))),
@@ -127,7 +127,7 @@ YEAR = replace(DUE, ref="DIFI-5.3", deadline=dt.date(2027, 12, 31), precision="y
         ),
         (
             (replace(DUE, deadline=dt.date(2027, 1, 4)),),
-            "1 med frist 4. januar 2027 – status fra deg",
+            "1 med frist 04.01.2027 – status fra deg",
         ),
         ((QUESTION,), "1 uten nytt – status fra deg"),
         ((DECIDE,), "1 å avgjøre – venter på deg"),
@@ -137,7 +137,7 @@ YEAR = replace(DUE, ref="DIFI-5.3", deadline=dt.date(2027, 12, 31), precision="y
         ((NOTICE, replace(NOTICE, ref="X")), "Nytt om 2 oppgaver"),
         (
             (NOTICE, DECIDE, QUESTION, DUE, OVERDUE),
-            "1 over fristen, 1 med frist 15. juni, 1 uten nytt, 1 å avgjøre – status fra deg",
+            "1 over fristen, 1 med frist 15.06.2026, 1 uten nytt, 1 å avgjøre – status fra deg",
         ),
     ],
 )
@@ -152,7 +152,7 @@ def test_the_subject_counts_exactly_what_waits(lines: tuple[Line, ...], subject:
         (
             "en",
             "1 overdue – status from you",
-            "Friday, 29 May 2026",
+            "Friday 29 May 2026",
             "overdue reminder no. 2",
             "Hello, Kari",
         ),

@@ -21,7 +21,7 @@ MAIL = Email(
     message_id="<1@tracker.example>",
     sender=Mailbox(address="tracker@tracker.example", name="Oppfølging av anbefalinger"),
     to=Mailbox(address="kare@ks.example", name="Kåre Ærlig"),
-    subject="1 over fristen, 1 med frist 15. juni – status fra deg",
+    subject="1 over fristen, 1 med frist 15.06.2026 – status fra deg",
     text="Hei, Kåre\n\næøå ÆØÅ –\n" + "lang " * 300 + "\n",
     html="<p>Hei, Kåre</p>",
     locale="nn",

@@ -36,11 +36,11 @@ _NOTICES: Final = {
     "confirmed": N_("Confirmed as done. Thank you."),
     "deadline_approved": N_("The new deadline has been approved."),
     "deadline_set": N_("The secretariat has set this deadline."),
-    "no_deadline_set": N_("The secretariat has settled that there is to be no deadline."),
+    "no_deadline_set": N_("The secretariat has decided that no deadline is needed."),
     "deadline_rejected": N_("The new deadline was not approved. The old one stands."),
     "confirm": N_("%(who)s has reported this done. Confirm it, or send it back."),
     "decide_deadline": N_("%(who)s asks for a new deadline: %(what)s."),
-    "decide_no_deadline": N_("%(who)s asks that there be no deadline."),
+    "decide_no_deadline": N_("%(who)s asks to have no deadline."),
     "not_mine": N_("%(who)s says that this is somebody else's task."),
     "look_again": N_("On hold until now. Is it time to go on?"),
     "raised": N_("No answer has come from %(who)s."),
@@ -49,14 +49,14 @@ _NOTICES: Final = {
     "lead_told": N_("The lead was told: %(what)s."),
     "last_sent_before": N_("%(who)s reminders sent, the last: %(what)s."),
     "none_sent_before": N_("No reminder about it has reached anybody."),
-    "unsettled": N_("Not settled: %(what)s."),
+    "unsettled": N_("To be decided: %(what)s."),
 }
 
 OPTIONAL_MAIL: Final[dict[str, str]] = {
     OptionalKind.DECISIONS: N_(
         "What was decided about what you reported done, or about a new deadline"
     ),
-    OptionalKind.UNSETTLED: N_("What the forum has to settle, monthly"),
+    OptionalKind.UNSETTLED: N_("What the forum has to decide, monthly"),
     OptionalKind.COPIES: N_("Copies of reminders of tasks that others are responsible for"),
 }
 """The kinds that a person may do without."""
@@ -268,8 +268,8 @@ class Digest:
         if not self.is_first or self.shared_mailbox:
             return ""
         return _(
-            "This is the first such mail to you. One comes when something is due or has happened, "
-            "at most once a day, and each task has a link of its own."
+            "This is the first such e-mail to you. One comes when something is due or has "
+            "happened, at most once a day, and each task has a link of its own."
         )
 
     def reason(self) -> str:
@@ -341,12 +341,7 @@ class Digest:
         if first.deadline is None:
             raise ValueError(f"{first.ref} is due soon without a deadline")
         number = len(lines)
-        if first.precision != "day":
-            when = i18n.format_deadline(first.deadline, first.precision)
-        elif first.deadline.year == self.today.year:
-            when = i18n.format_date_in_year(first.deadline)
-        else:
-            when = i18n.format_date_day(first.deadline)
+        when = i18n.format_deadline(first.deadline, first.precision)
         if len({(line.deadline, line.precision) for line in lines}) == 1:
             return ngettext("%(num)s due %(when)s", "%(num)s due %(when)s", number, when=when)
         if first.precision != "day":

@@ -120,7 +120,7 @@ def address_changed(frame: Frame, *, name: str, is_old: bool) -> Rendered:
 def test(frame: Frame) -> Rendered:
     """Show that mail from this installation arrives, with its Norwegian letters whole."""
     with i18n.use_locale(frame.locale):
-        return _render("test", frame, _("Test of mail from the follow-up"))
+        return _render("test", frame, _("Test of e-mail from the follow-up"))
 
 
 def _render(template: str, frame: Frame, subject: str, **context: Any) -> Rendered:

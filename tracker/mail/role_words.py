@@ -33,17 +33,17 @@ _NOTHING: Final = N_("Nothing is asked of you.")
 ASKED: Final[dict[str, str]] = {
     Role.READER: _NOTHING,
     Role.MEMBER: N_(
-        "When a deadline comes near, and when it has passed, you get a mail that asks how it is "
+        "When a deadline comes near, and when it has passed, you get an e-mail that asks how it is "
         "going. It has a button for each task, and answering takes less than a minute."
     ),
     Role.LEAD: N_(
-        "You get a mail when nobody has answered for a task of your organisation. For tasks that "
-        "are your own, you are asked before the deadline and when it has passed."
+        "You get an e-mail when nobody has answered for a task of your organisation. For tasks "
+        "that are your own, you are asked before the deadline and when it has passed."
     ),
     Role.FORUM_MEMBER: _NOTHING,
     Role.COORDINATOR: N_(
-        "You get a mail when something waits for the secretariat: a report to confirm, a deadline "
-        "to decide on, or a task that nobody answers for."
+        "You get an e-mail when something waits for the secretariat: a report to confirm, a "
+        "deadline to decide on, or a task that nobody answers for."
     ),
     Role.ADMIN: N_("Nothing about tasks is asked of you. You see to it that people come in."),
 }

@@ -288,7 +288,7 @@ def _told_when(sent: Iterable[SentBefore]) -> str:
         name = one.name
         if one.absent:
             name = i18n.gettext("%(name)s for %(absent)s", name=one.name, absent=one.absent)
-        days[name].append(i18n.format_date_day(one.on))
+        days[name].append(i18n.format_date_short(one.on))
     return "; ".join(f"{name} {i18n.format_list(of_name)}" for name, of_name in days.items())
 
 

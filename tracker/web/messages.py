@@ -7,7 +7,7 @@ from typing import Any
 from tracker.i18n import N_, gettext
 
 MESSAGES = {
-    "actor_name_taken": N_("There is an actor with this name already."),
+    "actor_name_taken": N_("There is an organisation with this name already."),
     "address_taken": N_(
         "Somebody already has this address. The administrator can give that person more roles."
     ),
@@ -16,16 +16,21 @@ MESSAGES = {
         "send yours again if it still holds."
     ),
     "address_letters": N_(
-        "Mail can only be sent to addresses with a to z, digits and signs such as . and - before "
+        "E-mail can only be sent to addresses with a to z, digits and signs such as . and - before "
         "the @. Write another address of theirs."
     ),
     "bad_address": N_("Write the whole address, such as kari.nordmann@example.no."),
-    "bad_filter": N_("The address asks for what the list does not know. Choose the filters anew."),
+    "bad_filter": N_(
+        "The address asks for something that the list cannot be filtered by. "
+        "Choose the filters again."
+    ),
     "bad_name": N_("Write a name of at most %(longest)s characters."),
     "bad_page": N_("The address names a page that we cannot read."),
-    "name_has_address": N_("A name cannot hold a web address. Write a space after each full stop."),
+    "name_has_address": N_(
+        "A name cannot contain a web address. Write a space after each full stop."
+    ),
     "name_has_directions": N_(
-        "The name holds invisible signs. Type it anew instead of pasting it."
+        "The name contains invisible characters. Type it again instead of pasting it."
     ),
     "other_host": N_("This page has another address. Go to %(address)s."),
     "cannot_repeat": N_(
@@ -37,16 +42,16 @@ MESSAGES = {
     ),
     "choose_progress": N_("Choose one of the answers."),
     "contributor_sets_no_status": N_("Only the owner of the task can change its status."),
-    "absence_ends_before_start": N_("Choose a last day that is not before the first."),
+    "absence_ends_before_start": N_("The last day cannot be before the first."),
     "absence_is_over": N_("These days have passed. Choose a last day ahead."),
     "absence_overlaps": N_(
         "An absence is registered for some of these days already. Take it back first."
     ),
-    "absence_too_far": N_("Choose a first day within a year."),
-    "absence_too_long": N_("Choose days within a year of the first."),
-    "address_not_failing": N_("This address is not known to fail any more."),
+    "absence_too_far": N_("The first day has to be within a year."),
+    "absence_too_long": N_("The absence can last a year at most."),
+    "address_not_failing": N_("This address is no longer marked as failing."),
     "csrf": N_("The form was too old or did not come from this site. Go back and try once more."),
-    "date_missing": N_("Write a date, or choose that there is to be no deadline."),
+    "date_missing": N_("Write a date, or choose “No deadline needed”."),
     "date_past": N_("The date has passed. Choose one ahead."),
     "date_too_far": N_("Choose a date before the end of %(year)s."),
     "deadline_already_asked": N_(
@@ -94,18 +99,18 @@ MESSAGES = {
         "Choose “On hold”, or leave the date to look at it again empty."
     ),
     "look_again_past": N_("Choose a day after today."),
-    "mail_not_waiting": N_("This mail does not wait any more."),
+    "mail_not_waiting": N_("This e-mail does not wait any more."),
     "no_access_rule": N_("Nobody may use this page."),
     "no_demonstration": N_("This is possible on a demonstration only."),
     "no_such_absence": N_("There is no such absence, or it has been taken back."),
     "no_such_actor": N_("Choose an organisation in the list."),
-    "no_such_actor_page": N_("There is no such actor."),
+    "no_such_actor_page": N_("There is no such organisation."),
     "no_such_goal": N_("Choose among the goals in the list."),
     "no_such_language": N_("Choose one of the languages in the list."),
     "no_such_link": N_(
-        "We do not know this link. Check that the whole address was copied from the mail."
+        "We do not know this link. Check that the whole address was copied from the e-mail."
     ),
-    "no_such_mail": N_("There is no such mail, or it is not yours."),
+    "no_such_mail": N_("There is no such e-mail, or it is not yours."),
     "no_such_meeting": N_("There is no such meeting, or it has been called off."),
     "no_such_note": N_("Choose among the notes in the list."),
     "no_such_person": N_("There is no such person."),
@@ -126,7 +131,7 @@ MESSAGES = {
         "Only the owner of the task, those who contribute and the secretariat can do this."
     ),
     "note_is_empty": N_("Write a quote, or a text in bokmål."),
-    "nothing_settled": N_("Choose what is to be settled."),
+    "nothing_settled": N_("Choose what is to be decided."),
     "only_measures_under": N_("Only a measure stands under something else."),
     "organisation_number_check": N_(
         "The last digit does not fit the others. Check the number in Enhetsregisteret."
@@ -138,7 +143,8 @@ MESSAGES = {
     ),
     "own_deadline_request": N_("You asked for this yourself, so somebody else has to decide."),
     "own_report": N_(
-        "Somebody else has to confirm this: not who reported it, and nobody from the same actor."
+        "Somebody else has to confirm this: not the person who reported it, "
+        "and nobody from the same organisation."
     ),
     "owner_first": N_(
         "%(ref)s has no owner. Choose one first; the responsible person is somebody there."
@@ -160,7 +166,7 @@ MESSAGES = {
     "ref_taken": N_("There is a task with the reference %(ref)s already."),
     "role_needs_actor": N_("Choose the organisation that this role is in."),
     "rules_changed_meanwhile": N_(
-        "Somebody has changed these rules meanwhile. Look at them anew before you change them."
+        "Somebody has changed these rules meanwhile. Look at them again before you change them."
     ),
     "say_risk": N_("Say what the risk is of not doing it."),
     "say_why": N_("Say why."),

@@ -137,7 +137,6 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         date_short=i18n.format_date_short,
         date_long=i18n.format_date_long,
-        date_day=i18n.format_date_day,
         month=i18n.format_month,
         weekday=i18n.format_weekday,
         datetime_short=_datetime_short,

@@ -52,7 +52,7 @@ class UpdateForm(BaseForm):
         format=DATES,
         description=_l("For a task on hold. We do not remind you before that day."),
     )
-    hindrances = SelectMultipleField(_l("What hinders?"))
+    hindrances = SelectMultipleField(_l("What is in the way?"))
     evidence = TextAreaField(
         _l("Documentation"), description=_l("Addresses of pages or documents, one on each line.")
     )

@@ -71,7 +71,7 @@ OPTIONAL_MAIL: Final = digest.OPTIONAL_MAIL
 PARTS: Final = digest.PARTS
 WAYS: Final[dict[str, str]] = {
     Way.PASSWORD: N_("Password"),
-    Way.LINK: N_("Link by mail"),
+    Way.LINK: N_("Link by e-mail"),
     Way.DEMONSTRATION: N_("Demonstration"),
 }
 LANGUAGES: Final[dict[str, str]] = {"nb": N_("Bokmål"), "nn": N_("Nynorsk"), "en": N_("English")}

@@ -110,7 +110,7 @@ def _deadline(task: Task, due: dt.date) -> Event:
         summary = _("Deadline: %(ref)s %(title)s", **named)
     else:
         summary = _("Deadline %(period)s: %(ref)s %(title)s", period=precise, **named)
-    status = _(words.STATUSES[task.status]) if task.status else _("Not settled")
+    status = _(words.STATUSES[task.status]) if task.status else _("To be decided")
     about = [_("Deadline: %(date)s", date=precise), _("Status: %(status)s", status=status), url]
     return _event(
         f"task-{task.id}",

@@ -134,7 +134,7 @@ class AbsenceForm(BaseForm):
 class PreferencesForm(BaseForm):
     """Which of the kinds that one may do without come by mail."""
 
-    wanted = SelectMultipleField(_l("These come by mail"))
+    wanted = SelectMultipleField(_l("These come by e-mail"))
 
     def __init__(self, offered: Collection[str], **kwargs: Any) -> None:
         """Offer the kinds by name."""

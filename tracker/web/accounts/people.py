@@ -127,7 +127,7 @@ def give_role(user_id: int) -> ResponseReturnValue:
 def take_role(user_id: int, membership_id: int) -> ResponseReturnValue:
     """Take a role from a person."""
     accounts.take_role(db(), by=person(), user_id=user_id, membership_id=membership_id)
-    return _done(user_id, _("The role is taken away."))
+    return _done(user_id, _("The role is removed."))
 
 
 @blueprint.post("/people/<int:user_id>/deactivate")
@@ -156,7 +156,7 @@ def _invited(user: User) -> str:
     if tracker().settings.smtp is not None:
         return _("An invitation is on its way to %(email)s.", email=user.email)
     if is_demonstration():
-        return _("The invitation lies among the demonstration's mails; nothing is sent.")
+        return _("The invitation lies among the demonstration's e-mails; nothing is sent.")
     return _(
         "No mail server is set up, so nobody gets the invitation. Whoever runs the installation "
         "can make a link: users login-link %(email)s",

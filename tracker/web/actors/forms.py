@@ -27,7 +27,7 @@ class ActorForm(BaseForm):
         _l("Shared mailbox"),
         description=_l("Gets the reminders about tasks for which nobody is responsible."),
     )
-    locale = SelectField(_l("Language of mails to the mailbox"))
+    locale = SelectField(_l("Language of e-mails to the mailbox"))
     version = HiddenField()
 
     @classmethod

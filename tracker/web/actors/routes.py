@@ -49,7 +49,7 @@ def new() -> Page:
     form = ActorForm.of(None)
     tried = attempt(form, lambda: actors.create(db(), by=person(), facts=form.facts()))
     if tried.result is not None:
-        flash(_("The actor is entered."), "success")
+        flash(_("The organisation is entered."), "success")
         return redirect(url_for("actors.show", actor_id=tried.result.id), 303)
     return render_template("actors/edit.html", form=form, actor=None), tried.status
 

@@ -81,7 +81,7 @@ def _task_bar(row: progress.Standing, series: Sequence[Status | None]) -> Bar:
 
 def _actor_bar(row: progress.ActorNumbers, series: Sequence[Status | None]) -> Bar:
     actor = row.actor
-    name = actor.name if actor else _("Not settled")
+    name = actor.name if actor else _("To be decided")
     return Bar(
         label=name,
         name=name,

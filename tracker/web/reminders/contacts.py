@@ -35,10 +35,11 @@ def try_again() -> ResponseReturnValue:
     addressee = request.form.get("addressee", "")
     if contacts.try_again(db(), by=person(), addressee=addressee, now=now()):
         words = _(
-            "The last mail is being sent once more. If it fails, the address is back in this list."
+            "The last e-mail is being sent once more. "
+            "If it fails, the address is back in this list."
         )
     else:
-        words = _("The address is taken for working. The next reminder shows whether it does.")
+        words = _("The address is treated as working. The next reminder shows whether it does.")
     flash(words, "success")
     return redirect(url_for("reminders.needed"), HTTPStatus.SEE_OTHER)
 
@@ -48,5 +49,5 @@ def try_again() -> ResponseReturnValue:
 def try_now(email_id: int) -> ResponseReturnValue:
     """Try a mail that waits at once."""
     contacts.try_now(db(), by=person(), email_id=email_id, now=now())
-    flash(_("The mail is being tried now."), "success")
+    flash(_("The e-mail is being sent again now."), "success")
     return redirect(url_for("reminders.needed"), HTTPStatus.SEE_OTHER)

@@ -138,7 +138,7 @@ class LogForm(AddressForm):
     receiver = StringField(_l("Receiver"), [Longest(100)])
     ref = StringField(_l("Task's reference"), [Longest(40)])
     first = DateField(_l("From"), [Optional()], format=DATES)
-    last = DateField(_l("Until and including"), [Optional()], format=DATES)
+    last = DateField(_l("Up to and including"), [Optional()], format=DATES)
 
     def __init__(self) -> None:
         """Read the address."""

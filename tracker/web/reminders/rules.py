@@ -77,7 +77,7 @@ def restore_rules(scope: str) -> ResponseReturnValue:
     )
     if tried.is_done:
         flash(
-            _("The rules are taken away, and the more general ones apply. Nothing is sent again."),
+            _("The rules are removed, and the more general ones apply. Nothing is sent again."),
             "success",
         )
         return redirect(url_for("reminders.rules"), HTTPStatus.SEE_OTHER)

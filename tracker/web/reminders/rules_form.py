@@ -63,11 +63,16 @@ class RulesForm(VersionedForm):
     late = IntegerField(_l("First reminder after the deadline, in days"), [Optional(), _DAYS])
     weeks = IntegerField(_l("After that, on how many Mondays"), [InputRequired(), _Between(0, 52)])
     monthly = BooleanField(_l("After that, on the first of each month"))
-    leads_told = IntegerField(_l("Raise with the owner's lead after days"), [Optional(), _DAYS])
-    coordinator_told = IntegerField(
-        _l("Raise with the secretariat after days"), [Optional(), _DAYS]
+    leads_told = IntegerField(
+        _l("Raise with the owner's lead after this many days"), [Optional(), _DAYS]
     )
-    silence = IntegerField(_l("Without a deadline, ask after days of silence"), [Optional(), _DAYS])
+    coordinator_told = IntegerField(
+        _l("Raise with the secretariat after this many days"), [Optional(), _DAYS]
+    )
+    silence = IntegerField(
+        _l("Ask about tasks without a deadline after this many days without news"),
+        [Optional(), _DAYS],
+    )
     audience = SelectMultipleField(
         _l("Who is reminded of the deadline"), [InputRequired(_l("Choose somebody."))]
     )

@@ -22,7 +22,9 @@ class SourceForm(BaseForm):
         [DataRequired(_l("Write an abbreviation, such as DIFI."))],
         description=_l("Such as DIFI: references of its tasks begin with it. It never changes."),
     )
-    publisher = StringField(_l("Publisher"), description=_l("Empty where the text does not say."))
+    publisher = StringField(
+        _l("Publisher"), description=_l("Leave this empty if the source does not say.")
+    )
     date_text = StringField(
         _l("Date as the source writes it"), description=_l("Such as “våren 2013”.")
     )

@@ -44,7 +44,9 @@ def new() -> Page:
         ),
     )
     if tried.result is not None:
-        words = _("%(ref)s is entered. Nothing is settled about it yet.", ref=tried.result.ref)
+        words = _(
+            "%(ref)s is entered. Nothing about it has been decided yet.", ref=tried.result.ref
+        )
         flash(words, "success")
         return _to(tried.result)
     return render_template("tasks/new.html", form=form), tried.status

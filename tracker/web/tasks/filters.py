@@ -36,7 +36,7 @@ class FilterForm(AddressForm):
     due_to = DateField(_l("Deadline to"), [Optional()])
     mine = BooleanField(_l("I am responsible"))
     overdue = BooleanField(_l("Overdue"))
-    unsettled = BooleanField(_l("Something is not settled"))
+    unsettled = BooleanField(_l("Something is to be decided"))
     sort = SelectField(_l("Sort by"), default=ORDINARY_SORT)
 
     def __init__(self, owners: dict[int, str], themes: list[str]) -> None:
@@ -47,7 +47,7 @@ class FilterForm(AddressForm):
         self.kind.choices = words.choices(words.KINDS, {"": everything})
         self.status.choices = words.choices(
             words.STATUSES,
-            {"": _("Open"), EVERY_STATUS: everything, NOT_SETTLED: _("Not settled")},
+            {"": _("Open"), EVERY_STATUS: everything, NOT_SETTLED: _("To be decided")},
         )
         self.theme.choices = {"": everything} | {theme: theme for theme in themes}
         self.sort.choices = words.choices(SORTS)

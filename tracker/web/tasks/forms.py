@@ -40,12 +40,12 @@ class TextsForm(BaseForm):
         _l("Title in nynorsk"), description=_l("Without one, the title in bokmål is shown.")
     )
     description = TextAreaField(_l("Description"))
-    theme = StringField(_l("Theme"), description=_l("The list can be filtered by it."))
+    theme = StringField(_l("Theme"), description=_l("The list can be filtered by theme."))
     chosen_alternative = TextAreaField(
         _l("Chosen alternative"),
         description=_l("Where there is more than one way to do it: which was chosen, and why?"),
     )
-    goals = SelectMultipleField(_l("Goals that it serves"), coerce=int)
+    goals = SelectMultipleField(_l("Goals that it contributes to"), coerce=int)
     context = SelectMultipleField(_l("Context that it answers"), coerce=int)
 
     def offer(self, *, goals: Iterable[Task], context: Context) -> None:
@@ -162,9 +162,9 @@ class AssignForm(BaseForm):
 
     def offer(self, *, owners: dict[int, str], people: People, everything: bool) -> None:
         """Take the actors and people to choose among; without `everything` only the latter."""
-        self.responsible.choices = _people(people, owners, _("Not settled"))
+        self.responsible.choices = _people(people, owners, _("To be decided"))
         if everything:
-            self.owner.choices = _owners(owners, _("Not settled"))
+            self.owner.choices = _owners(owners, _("To be decided"))
             self.contributors.choices = [SelectChoice(key, name) for key, name in owners.items()]
         else:
             del self.owner
@@ -203,7 +203,7 @@ class DeadlineForm(BaseForm):
 
     def offer_precisions(self, first: dict[str, str] | None = None) -> None:
         """Set up the choices, after `first`."""
-        none = {NONE: _("There is to be no deadline")}
+        none = {NONE: _("No deadline needed")}
         self.precision.choices = words.choices(words.PRECISIONS, first) | none
 
     def wanted(self) -> task_settle.Deadline | None:
@@ -236,7 +236,7 @@ class SettleForm(DeadlineForm):
         self.responsible.choices = _people(people, owners, leave)
         self.status.choices = words.choices(
             {status: words.STATUSES[status] for status in task_settle.STATUSES}, {"": leave}
-        ) | {NONE: _("There is to be no status")}
+        ) | {NONE: _("No status needed")}
 
     def decision(self) -> task_settle.Decision:
         """Return what was chosen; raises InvalidError at a field that does not fit."""
@@ -272,7 +272,7 @@ def _status(text: str) -> Status | Literal["none"] | None:
 
 def _owners(owners: dict[int, str], first: str) -> dict[str, str]:
     actors = {str(key): name for key, name in owners.items()}
-    return {"": first, NONE: _("There is to be no owner")} | actors
+    return {"": first, NONE: _("No owner needed")} | actors
 
 
 def _people(people: People, owners: dict[int, str], first: str) -> list[SelectChoice]:
@@ -280,7 +280,7 @@ def _people(people: People, owners: dict[int, str], first: str) -> list[SelectCh
     places = {actor_id: place for place, actor_id in enumerate(owners)}
     return [
         SelectChoice("", first),
-        SelectChoice(NONE, _("Nobody is to be responsible")),
+        SelectChoice(NONE, _("No responsible person needed")),
         *(
             SelectChoice(str(user_id), name, optgroup=owners[actor_id])
             for actor_id, user_id, name in sorted(people, key=lambda one: places[one[0]])

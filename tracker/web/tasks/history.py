@@ -20,17 +20,17 @@ _LABELS: Final = {
     "description": N_("Description"),
     "theme": N_("Theme"),
     "chosen_alternative": N_("Chosen alternative"),
-    "goals": N_("Goals that it serves"),
+    "goals": N_("Goals that it contributes to"),
     "context": N_("Context that it answers"),
     "owner": N_("Owner"),
     "responsible": N_("Responsible"),
     "contributors": N_("Contributors"),
     "status": N_("Status"),
     "deadline": N_("Deadline"),
-    "owner_none_on": N_("No owner, settled"),
-    "responsible_none_on": N_("No responsible, settled"),
-    "deadline_none_on": N_("No deadline, settled"),
-    "status_none_on": N_("No status, settled"),
+    "owner_none_on": N_("No owner, decided"),
+    "responsible_none_on": N_("No responsible person, decided"),
+    "deadline_none_on": N_("No deadline, decided"),
+    "status_none_on": N_("No status, decided"),
     "reason": N_("Reason"),
 }
 
@@ -60,7 +60,7 @@ def _text(name: str, values: Mapping[str, Any]) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if value == NONE:
-        return _("There is to be none")
+        return _("None, decided")
     if name == "status":
         return gettext(words.STATUSES.get(value, value))
     with suppress(ValueError):

@@ -102,4 +102,4 @@ def _related_words(name: str, task_id: int) -> str:
     task = tasks.get(db(), by=person(), task_id=task_id)
     if name == "under":
         return _("Under %(ref)s", ref=task.ref)
-    return _("Serves %(ref)s", ref=task.ref)
+    return _("Contributes to %(ref)s", ref=task.ref)

@@ -63,7 +63,7 @@ def settle(task_id: int) -> Page:
     form = _form()
     tried = attempt(form, _settle(form, lambda: [task_id]))
     if tried.result is not None:
-        flash(_("What you settled is saved."), "success")
+        flash(_("What you decided is saved."), "success")
         return redirect(url_for("tasks.show", task_id=task_id), 303)
     page = render_template(
         "tasks/settle.html",
@@ -82,7 +82,7 @@ def unsettled() -> Page:
     form = _form()
     tried = attempt(form, _settle(form, lambda: form.tasks.data or []))
     if tried.result is not None:
-        words = ngettext("%(num)s task settled.", "%(num)s tasks settled.", tried.result)
+        words = ngettext("Decided for %(num)s task.", "Decided for %(num)s tasks.", tried.result)
         flash(words, "success")
         return redirect(url_for("tasks.unsettled"), 303)
     page, unreadable = read_page(Filters(unsettled=True), Sort.REFERENCE, request.args.get("page"))

@@ -73,7 +73,7 @@ class DecisionForm(BaseForm):
     precision = SelectField(_l("How precise is it?"))
     reason = TextAreaField(
         _l("Why?"),
-        description=_l("Needed for another date than the one asked for, and to say no."),
+        description=_l("Needed if you choose another date than the one asked for, or say no."),
     )
 
     @classmethod
