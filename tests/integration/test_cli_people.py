@@ -74,7 +74,7 @@ def test_a_coordinator_needs_no_actor_and_may_have_nynorsk(app: Flask) -> None:
         ("kari@ks.example", ["--role", "member", "--actor", "Norad"], "Known are Difi, "),
         ("kari@ks.example", ["--role", "member"], "organisation"),
         ("kari", ["--role", "reader"], "address"),
-        ("søren@ks.no", ["--role", "reader"], "Mail can only be sent to addresses with a to z"),
+        ("søren@ks.no", ["--role", "reader"], "E-mail can only be sent to addresses with a to z"),
     ],
 )
 def test_bad_input_is_refused_with_one_line_and_nothing_written(

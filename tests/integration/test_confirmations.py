@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from tests import html, mails
 from tests.client import Client, Clock
 from tests.integration.test_answers import Mailed, mail
 from tests.integration.updating import DAY, Scene
+from tests.pngs import png
 from tracker.db import Database
 from tracker.domain.roles import Person, Role
 from tracker.models import User, UserSession, Way
@@ -35,6 +37,7 @@ WAYS_BACK: Final = {
     "meetings.call_off": "meetings.new",
     "accounts.deactivate": "accounts.reactivate",
     "accounts.take_role": "accounts.give_role",
+    "installation.remove_logo": "installation.change_logo",
     "answers.answer": "answers.answer",
     "answers.no_change": "answers.answer",
     "tasks.snooze": "tasks.end_snooze",
@@ -104,6 +107,13 @@ def _accounts(walk: Walk, database: Database, as_user: Sign) -> None:
     walk.press(as_user(new), "accounts.sign_out")
     guest = {"name": "Liv", "email": "liv@ks.example", "actor_id": "", "role": Role.READER}
     walk.fill_in(boss, "accounts.new_person", guest)
+    with database.session(write=False) as session:
+        invited = session.scalars(select(User.id).where(User.email == guest["email"])).one()
+    walk.press(boss, "accounts.invite_again", user_id=invited)
+    walk.fill_in(boss, "installation.show", {"name": "Tiltak"})
+    walk.press(boss, "installation.remove_logo")
+    picture = {"logo": (io.BytesIO(png()), "logo.png")}
+    walk.send(boss, "installation.change_logo", picture)
     walk.fill_in(boss, "accounts.show_person", {"name": "Ola Hansen"}, user_id=new.id)
     walk.press(boss, "accounts.take_role", user_id=new.id, membership_id=role)
     walk.send(boss, "accounts.give_role", {"role": Role.READER, "actor_id": ""}, user_id=new.id)

@@ -288,9 +288,9 @@ def test_the_list_shows_who_was_invited_who_came_and_who_neither(
     [ola] = [text for text in rows.values() if "Ola Hansen" in text]
     [own] = [text for text in rows.values() if "Ingrid Solvang" in text]
     [neither] = [text for text in rows.values() if "Never Invited" in text]
-    assert "Invitert 2. mars 2026, ikke logget inn ennå" in ola
+    assert "Invitert 02.03.2026, ikke logget inn ennå" in ola
     assert "Send invitasjonen på nytt" in ola
-    assert "Sist logget inn 5. mars 2026" in own
+    assert "Sist logget inn 05.03.2026" in own
     assert "Send" not in own
     assert "Verken invitert eller logget inn" in neither
     assert "Send en invitasjon" in neither

@@ -212,7 +212,7 @@ def test_a_bad_value_is_told_at_its_field_and_the_rest_is_kept(
     [
         ("nb", "Det kan bare sendes e-post til adresser med a til z"),
         ("nn", "Det kan berre sendast e-post til adresser med a til z"),
-        ("en", "Mail can only be sent to addresses with a to z"),
+        ("en", "E-mail can only be sent to addresses with a to z"),
     ],
 )
 def test_letters_before_the_at_sign_are_refused_in_words_at_the_field(

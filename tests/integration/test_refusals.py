@@ -24,7 +24,7 @@ from tracker.services.delivery import Counts
 from tracker.services.mail_trouble import FEW
 from tracker.services.reminder_health import Problem
 
-BANNER = "E-post har ikke kommet ut på over en time."
+BANNER = "Ingen e-post er sendt ut på over en time."
 REFUSED = "550 5.7.1 not to this receiver"
 TROUBLE_OF_ONE = ("rcpt", REFUSED), ("mail", "552 5.3.4 too big")
 PLACES = {"first": slice(0, 3), "last": slice(-3, None)}

@@ -249,6 +249,6 @@ def test_the_account_shows_when_and_from_where_one_signed_in_also_what_has_ended
     assert ELSEWHERE in current
     assert "198.51.100.4" not in current, "that browser is signed out"
     assert latest.index(ELSEWHERE) < latest.index("198.51.100.4"), "the newest comes first"
-    for shown in ("Safari on iPhone", "Link by mail", "Password", "02/03/2026", "03/03/2026"):
+    for shown in ("Safari on iPhone", "Link by e-mail", "Password", "2 Mar 2026", "3 Mar 2026"):
         assert shown in latest
     assert "203.0.113.9" not in page, "nobody sees another's"

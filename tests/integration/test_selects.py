@@ -50,7 +50,7 @@ def test_every_list_on_every_page_is_preset_or_begins_with_an_empty_choice(
                 seen.add(name)
                 if not any(is_selected for _, _, is_selected in options):
                     silent.add(f"{address}: {name}")
-    assert {"precision", "kind", "role", "actor_id", "status", "locale"} <= seen
+    assert {"precision", "kind", "actor_id", "status", "locale"} <= seen
     assert sorted(silent) == []
 
 

@@ -207,7 +207,9 @@ class Application(Flask):
         """
         if request.method != "POST":
             return self.make_response(super().dispatch_request())
-        key = submissions.key_of(request.path, request.form.items(multi=True))
+        # A form with another file is another one; files are not compared.
+        fields = [] if request.files else request.form.items(multi=True)
+        key = submissions.key_of(request.path, fields)
         if key and (place := submissions.earlier(db(), key=key)) is not None:
             flash(_("This was sent twice, and was done once."), "info")
             return self.make_response(redirect(_with_token(place), HTTPStatus.SEE_OTHER))
