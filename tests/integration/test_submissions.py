@@ -29,8 +29,9 @@ from tracker.models import (
     Submission,
     Task,
     User,
+    UserSession,
 )
-from tracker.services import answer_links, submissions
+from tracker.services import answer_links, passwords, submissions
 
 Sign = Callable[[User | Person], Client]
 MADE = {
@@ -180,6 +181,28 @@ def test_of_two_clicks_at_once_one_is_done_and_both_lead_to_the_same_page(
     with database.session(write=False) as session:
         made = session.scalars(select(Actor.id).where(Actor.name == "Digdir")).one()
     assert places == [(303, f"/actors/{made}")] * 2
+
+
+def test_two_clicks_to_sign_in_are_both_answered_with_a_session(
+    app: Flask, database: Database, client: Client
+) -> None:
+    with database.session(write=True) as session:
+        password_hash = passwords._HASHES.hash("fire ord på rad")
+        email = make.user(session, password_hash=password_hash).email
+    fields = form_at(client, "/sign-in", {"email": ""}).filled(
+        email=email, password="fire ord på rad"
+    )
+    cookie = client.get_cookie("tracker")
+    assert cookie is not None
+    for _ in range(2):
+        answer = Browser(app, use_cookies=False).post(
+            "/sign-in", data=fields, headers={"Cookie": f"tracker={cookie.value}"}
+        )
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+        cookies = answer.headers.getlist("Set-Cookie")
+        assert any(text.startswith("tracker=") for text in cookies)
+    with database.session(write=False) as session:
+        assert len(session.scalars(select(UserSession)).all()) == 2
 
 
 def test_what_is_too_old_to_arrive_again_is_forgotten(database: Database, now: Clock) -> None:

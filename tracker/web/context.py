@@ -213,9 +213,11 @@ class Application(Flask):
         if key and (place := submissions.earlier(db(), key=key)) is not None:
             flash(_("This was sent twice, and was done once."), "info")
             return self.make_response(redirect(_with_token(place), HTTPStatus.SEE_OTHER))
+        token = session.get(TOKEN)
         response = self.make_response(super().dispatch_request())
         if response.status_code < HTTPStatus.BAD_REQUEST or g.get("commit_despite_error", False):
-            self._commit(response, key)
+            # Signing in is answered with a cookie, which a second answer would lack.
+            self._commit(response, key if session.get(TOKEN) == token else None)
         return response
 
     def _commit(self, response: Response, key: str | None) -> None:
